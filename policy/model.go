@@ -1,0 +1,171 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Tier is a layer of policies. Tiers are evaluated in their order; the first that decides wins.
+type Tier uint8
+
+// The tiers, in the order of evaluation.
+const (
+	Admin Tier = iota
+	NetworkPolicy
+	Baseline
+)
+
+func (t Tier) String() string { return [...]string{"Admin", "NetworkPolicy", "Baseline"}[t%3] }
+
+// Direction is the side of a pod that a policy looks at.
+type Direction uint8
+
+// The directions. They index the arrays of a Policy.
+const (
+	Ingress Direction = iota
+	Egress
+)
+
+// Directions holds both, for loops.
+var Directions = [...]Direction{Ingress, Egress}
+
+func (d Direction) String() string { return [...]string{"ingress", "egress"}[d%2] }
+
+// Action is what a rule does with the flows that it matches.
+type Action uint8
+
+// The actions. Pass leaves the flow to the next tier.
+const (
+	Deny Action = iota
+	Accept
+	Pass
+)
+
+func (a Action) String() string { return [...]string{"Deny", "Accept", "Pass"}[a%3] }
+
+// Protocol is the protocol number of the IP header, or OtherProtocols.
+type Protocol uint8
+
+// The protocols that policies can tell apart. OtherProtocols stands for all the rest (ICMP and so on), which have no ports.
+const (
+	OtherProtocols Protocol = 0
+	TCP            Protocol = 6
+	UDP            Protocol = 17
+	SCTP           Protocol = 132
+)
+
+// Protocols holds every Protocol.
+var Protocols = [...]Protocol{TCP, UDP, SCTP, OtherProtocols}
+
+func (p Protocol) String() string {
+	switch p {
+	case TCP:
+		return "TCP"
+	case UDP:
+		return "UDP"
+	case SCTP:
+		return "SCTP"
+	}
+	return "other protocols"
+}
+
+// Kind is the kind of object that a policy was made from.
+type Kind string
+
+// The kinds.
+const (
+	KindNetworkPolicy      Kind = "NetworkPolicy"       // networking.k8s.io/v1
+	KindAlphaNetworkPolicy Kind = "alpha NetworkPolicy" // net.alpha.kubernetes.io/v1alpha1
+	KindNamespaceIsolation Kind = "NamespaceIsolation"  // the isolation annotation of a namespace
+)
+
+// Ref names the object that a policy was made from.
+type Ref struct {
+	Kind      Kind
+	Namespace string
+	// Name is the object's name; of a KindNamespaceIsolation the value of the annotation.
+	Name string
+}
+
+func (r Ref) String() string {
+	if r.Kind == KindNamespaceIsolation {
+		return fmt.Sprintf("namespace %s (annotation %s=%s)", r.Namespace, IsolationAnnotation, r.Name)
+	}
+	return fmt.Sprintf("%s %s/%s", r.Kind, r.Namespace, r.Name)
+}
+
+// compare orders refs: by namespace, then kind, then name.
+func (r Ref) compare(o Ref) int {
+	return cmp.Or(cmp.Compare(r.Namespace, o.Namespace), cmp.Compare(r.Kind, o.Kind), cmp.Compare(r.Name, o.Name))
+}
+
+// Port is a set of destination ports.
+type Port struct {
+	Protocol Protocol // TCP, UDP or SCTP
+	// Number is one port. 0, with no Name, is every port of the protocol.
+	Number uint16
+	// Name is the name of a container port of the destination pod; a pod without it has no such port. Number is 0 then.
+	Name string
+}
+
+func (p Port) String() string {
+	switch {
+	case p.Name != "":
+		return fmt.Sprintf("%s %q", p.Protocol, p.Name)
+	case p.Number != 0:
+		return fmt.Sprintf("%s %d", p.Protocol, p.Number)
+	}
+	return p.Protocol.String()
+}
+
+// Peer is a set of possible other ends of a flow. Exactly one field is set; a Peer with none matches nothing. (Networks, nodes and
+// domain names will be further fields.)
+type Peer struct {
+	Pods *PodSelector
+}
+
+// Rule is one line of a policy: peers × ports → action.
+type Rule struct {
+	Action Action
+	// Peers are the other ends that the rule matches. nil: every peer, also outside the cluster; empty but not nil: none.
+	Peers []Peer
+	// Ports are the destination ports that the rule matches. nil: every port and protocol; empty but not nil: none.
+	Ports []Port
+	// Index is the rule's place in the object that it was made from.
+	Index int
+}
+
+// Policy is one policy, whatever API it came from.
+type Policy struct {
+	Ref  Ref
+	Tier Tier
+	// Priority orders policies of the tiers Admin and Baseline: the lower number is evaluated first.
+	Priority int32
+	// Subject is the pods that the policy is about.
+	Subject PodSelector
+	// Isolates says, by Direction, that what no rule of tier NetworkPolicy accepts is denied. Only in that tier.
+	Isolates [2]bool
+	// Rules are the rules by Direction, in order.
+	Rules [2][]Rule
+	// WhenIsolated: the policy takes part only while its namespace is isolated by annotation (alpha policies).
+	WhenIsolated bool
+	// Problem says, for people, what could not be understood; the policy then fails closed. Empty: nothing is wrong.
+	Problem string
+}
+
+// InEffect reports whether the policy takes part at all, given the namespace that it lies in (nil: not known).
+func (p *Policy) InEffect(own *Namespace) bool {
+	return !p.WhenIsolated || own != nil && own.Isolation != nil
+}
+
+// Concerns reports whether the policy says anything about flows in the direction.
+func (p *Policy) Concerns(d Direction) bool { return p.Isolates[d] || len(p.Rules[d]) > 0 }
+
+// Compare orders policies as they are evaluated: by tier, priority and name.
+func Compare(a, b *Policy) int {
+	return cmp.Or(cmp.Compare(a.Tier, b.Tier), cmp.Compare(a.Priority, b.Priority), a.Ref.compare(b.Ref))
+}
+
+// Sort orders policies as they are evaluated.
+func Sort(policies []*Policy) { slices.SortFunc(policies, Compare) }
