@@ -38,7 +38,7 @@ func New() *Spawner {
 	return s
 }
 
-// Start starts cmd in the network namespace that netnsPath is bound to, "" being this process's own. It adds Setpgid and
+// Start starts cmd in the network namespace that netnsPath is bound to, "" being this process's own. It adds Setpgid (unless Setsid is set) and
 // a parent-death signal of SIGKILL to cmd.SysProcAttr and keeps the rest of it (Cloneflags, Credential, …). The caller waits for
 // cmd as after cmd.Start.
 func (s *Spawner) Start(cmd *exec.Cmd, netnsPath string) error {
@@ -97,7 +97,8 @@ func start(cmd *exec.Cmd, netns string, own int) error {
 	if cmd.SysProcAttr != nil {
 		attr = *cmd.SysProcAttr
 	}
-	attr.Setpgid, attr.Pdeathsig = true, syscall.SIGKILL
+	attr.Setpgid = !attr.Setsid // a session leader leads its group already, and may not ask for one
+	attr.Pdeathsig = syscall.SIGKILL
 	cmd.SysProcAttr = &attr
 	// Entering happens at every start, also for the own namespace, so that a return that failed cannot matter later.
 	target := own

@@ -99,6 +99,7 @@ func TestChildrenSurviveOtherThreads(t *testing.T) {
 		t.Fatalf("child is gone: %v", err)
 	}
 	s.Close()
+	defer time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Signal(syscall.SIGTERM) }).Stop()
 	err := cmd.Wait()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
@@ -209,4 +210,5 @@ func waitGone(t *testing.T, pid int) {
 		}
 	}
 	t.Errorf("process %d outlived its parent", pid)
+	_ = syscall.Kill(pid, syscall.SIGKILL)
 }
