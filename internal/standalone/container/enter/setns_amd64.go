@@ -1,0 +1,4 @@
+package enter
+
+// sysSetns is setns(2), which package syscall lacks on this architecture.
+const sysSetns = 308

@@ -1,0 +1,5 @@
+package enter
+
+import "syscall"
+
+const sysSetns = syscall.SYS_SETNS
