@@ -6,7 +6,9 @@ import (
 )
 
 func TestParseIsolation(t *testing.T) {
-	with := func(value string) map[string]string { return map[string]string{IsolationAnnotation: value, "other": "on"} }
+	with := func(value string) map[string]string {
+		return map[string]string{IsolationAnnotation: value, "other": "on"}
+	}
 	for _, test := range []struct {
 		name        string
 		annotations map[string]string
