@@ -1,0 +1,172 @@
+package ebpf
+
+import (
+	"errors"
+	"fmt"
+
+	cebpf "github.com/cilium/ebpf"
+
+	"github.com/hedgerow-net/hedgerow/internal/datapath"
+)
+
+// Apply carries out one change, its parts in the order of Change's fields. A change that does not fit is refused before anything is
+// written (datapath.ErrFull). Any other error means that the kernel refused a write: the tables then hold a part of the change, which
+// is safe (nothing is referenced before it is there) but has to be repeated.
+func (d *Datapath) Apply(c *datapath.Change) error {
+	if err := d.checkRoom(c); err != nil {
+		return err
+	}
+	if err := d.put(c); err != nil {
+		return err
+	}
+	return d.delete(c)
+}
+
+// checkRoom compares what the change adds with what is free. Replaced entries count as added, which errs on the safe side.
+func (d *Datapath) checkRoom(c *datapath.Change) error {
+	for _, need := range []struct {
+		table      string
+		add, limit int
+	}{
+		{"verdicts", len(c.PutVerdicts), int(d.sizes.Verdicts)},
+		{"networks", len(c.PutNetworks), int(d.sizes.Networks)},
+		{"endpoints", len(c.PutEndpoints), int(d.sizes.Endpoints)},
+	} {
+		if need.add > 0 && d.used[need.table]+need.add > need.limit {
+			return fmt.Errorf("%d more %s beside %d, limit %d: %w", need.add, need.table, d.used[need.table], need.limit, datapath.ErrFull)
+		}
+	}
+	return nil
+}
+
+func (d *Datapath) put(c *datapath.Change) error {
+	if err := d.putVerdicts(c.PutVerdicts); err != nil {
+		return err
+	}
+	m := &d.objects.programMaps
+	for prefix, group := range c.PutNetworks {
+		if err := d.write("networks", m.Networks, networkKeyOf(prefix), uint32(group)); err != nil {
+			return err
+		}
+	}
+	for index, p := range c.PutProfiles {
+		if err := m.Profiles.Put(uint32(index), profileValueOf(p)); err != nil {
+			return fmt.Errorf("write profile %d: %w", index, err)
+		}
+	}
+	for _, i := range c.PutInterfaces {
+		if err := d.write("interfaces", m.Interfaces, i, uint32(1)); err != nil {
+			return err
+		}
+	}
+	for addr, e := range c.PutEndpoints {
+		key := keyOf(addr)
+		if err := d.write("endpoints", m.Endpoints, key, endpointWord(key, e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batch is how many verdicts one system call carries.
+const batch = 4096
+
+func (d *Datapath) putVerdicts(verdicts map[datapath.VerdictKey]datapath.Verdict) error {
+	m := d.objects.Verdicts
+	if len(verdicts) < 16 {
+		for k, v := range verdicts {
+			key := verdictKeyOf(k)
+			if err := d.write("verdicts", m, key, verdictWord(key, v)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	keys, words := make([]verdictKey, 0, batch), make([]uint64, 0, batch)
+	flush := func() error {
+		if _, err := m.BatchUpdate(keys, words, nil); err != nil {
+			return fmt.Errorf("write %d verdicts: %w", len(keys), full(err))
+		}
+		d.used["verdicts"] += len(keys)
+		keys, words = keys[:0], words[:0]
+		return nil
+	}
+	for k, v := range verdicts {
+		key := verdictKeyOf(k)
+		keys, words = append(keys, key), append(words, verdictWord(key, v))
+		if len(keys) == batch {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	return flush()
+}
+
+// write puts one entry and keeps the table's count: an entry that was there already does not count again.
+func (d *Datapath) write(table string, m *cebpf.Map, key, value any) error {
+	err := m.Update(key, value, cebpf.UpdateNoExist)
+	if errors.Is(err, cebpf.ErrKeyExist) {
+		err = m.Update(key, value, cebpf.UpdateExist)
+	} else if err == nil {
+		d.used[table]++
+	}
+	if err != nil {
+		return fmt.Errorf("write into %s: %w", table, full(err))
+	}
+	return nil
+}
+
+func (d *Datapath) delete(c *datapath.Change) error {
+	m := &d.objects.programMaps
+	for _, addr := range c.DeleteEndpoints {
+		if err := d.erase("endpoints", m.Endpoints, keyOf(addr)); err != nil {
+			return err
+		}
+	}
+	for _, i := range c.DeleteInterfaces {
+		if err := d.erase("interfaces", m.Interfaces, i); err != nil {
+			return err
+		}
+	}
+	for _, index := range c.DeleteProfiles {
+		if err := m.Profiles.Put(uint32(index), profileValue{}); err != nil {
+			return fmt.Errorf("clear profile %d: %w", index, err)
+		}
+	}
+	for _, prefix := range c.DeleteNetworks {
+		if err := d.erase("networks", m.Networks, networkKeyOf(prefix)); err != nil {
+			return err
+		}
+	}
+	for _, k := range c.DeleteVerdicts {
+		if err := d.erase("verdicts", m.Verdicts, verdictKeyOf(k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// erase removes one entry; one that is not there is fine.
+func (d *Datapath) erase(table string, m *cebpf.Map, key any) error {
+	err := m.Delete(key)
+	if errors.Is(err, cebpf.ErrKeyNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("delete from %s: %w", table, err)
+	}
+	d.used[table]--
+	return nil
+}
+
+// full turns the kernel's E2BIG into ErrFull.
+func full(err error) error {
+	if errors.Is(err, e2big) {
+		return errors.Join(datapath.ErrFull, err)
+	}
+	return err
+}

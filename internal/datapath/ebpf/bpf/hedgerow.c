@@ -1,0 +1,705 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+/*
+ * The packet path. One program of type netfilter at forward, input and output of a node, for IPv4 and IPv6. It judges every packet,
+ * also those of established connections, as the flow that the packet belongs to. Tables and their meaning are in
+ * internal/datapath/datapath.go; the reasons for each step in docs/architecture.md.
+ *
+ * The program only reads the tables (besides counters and events). It never lets a packet pass because something was missing.
+ */
+#include "kernel.h"
+
+/* datapath.go: reserved groups. */
+enum { GROUP_ANY = 0, GROUP_UNKNOWN = 1, GROUP_WORLD = 2, GROUP_NODE = 3, GROUP_LOCAL_UNKNOWN = 4, GROUP_BLOCKED = 5 };
+
+/* datapath.go: reasons. */
+enum {
+	REASON_RULE = 1,
+	REASON_NO_CONNTRACK = 2,
+	REASON_SPOOFED = 3,
+	REASON_UNKNOWN_LOCAL = 4,
+	REASON_BLOCKED = 5,
+	REASON_MALFORMED = 6,
+	REASON_NO_VERDICT = 7,
+	REASON_PICKED_UP = 8,
+	REASONS = 16,
+};
+
+struct address {
+	__u32 word[4]; /* network order; IPv4 as ::ffff:a.b.c.d */
+};
+
+struct network_key {
+	__u32 prefix;
+	struct address address;
+};
+
+struct profile {
+	__u64 word; /* ingress id (28 bits), egress id << 28, flags << 56 */
+	__u32 interface;
+	__u32 pad;
+};
+
+struct verdict_key {
+	__u32 profile;
+	__u32 group;
+	__u16 port;
+	__u8 protocol;
+	__u8 pad;
+};
+
+struct counter {
+	__u64 packets;
+	__u64 bytes;
+	__u64 told; /* when the last event was sent, ns */
+};
+
+struct event {
+	struct address source, destination;
+	__u16 source_port, destination_port;
+	__u8 protocol;
+	__u8 reason;
+	__u8 egress;
+	__u8 reply;
+	__u32 rule;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct address);
+	__type(value, __u64); /* tag << 48 | profile index << 32 | group */
+} endpoints SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct profile);
+} profiles SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct network_key);
+	__type(value, __u32); /* group */
+} networks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1048576);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct verdict_key);
+	__type(value, __u64); /* tag << 48 | action << 32 | rule */
+} verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} interfaces SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct counter);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, REASONS);
+	__type(key, __u32);
+	__type(value, struct counter);
+} reasons SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} events SEC(".maps");
+
+/* At most one event a rule, a reason and a CPU in this time, so that one flood cannot hide another's denials. */
+#define EVENT_INTERVAL_NS 10000000ULL
+
+/* One end of a packet or flow, as the tables know it. */
+struct end {
+	struct address address;
+	__u32 group;
+	__u32 index;     /* of a local pod, or 0 */
+	__u32 interface; /* of a local pod */
+	__u32 ingress;   /* profile ids; 0: not isolated */
+	__u32 egress;
+	__u32 pod; /* the address has an endpoint of its own and is not the node's */
+};
+
+struct packet {
+	struct bpf_dynptr data;
+	struct end source, destination;
+	__u32 hook;
+	__u32 offset; /* of the transport header */
+	__u16 source_port, destination_port;
+	__u8 protocol;
+	__u8 type;     /* of an ICMP or ICMPv6 message */
+	__u8 unparsed; /* transport or ports could not be read */
+	__u8 fragment; /* not the first one: no ports */
+};
+
+struct flow {
+	struct end *client, *server;
+	__u16 client_port, server_port;
+	__u8 protocol;
+	__u8 reply;
+};
+
+/* Why a flow is denied. */
+struct judgement {
+	__u32 rule;
+	__u8 reason;
+	__u8 egress;
+};
+
+static __always_inline __u64 fold(__u32 x)
+{
+	x *= 0x9e3779b1;
+	return x >> 16;
+}
+
+static __always_inline __u64 address_tag(const struct address *a)
+{
+	return fold(a->word[0] ^ (a->word[1] * 3) ^ (a->word[2] * 5) ^ (a->word[3] * 7));
+}
+
+static __always_inline __u64 verdict_tag(const struct verdict_key *k)
+{
+	return fold(k->profile ^ (k->group * 3) ^ ((((__u32)k->protocol << 16) | k->port) * 5));
+}
+
+static __always_inline __u64 read_once(const __u64 *p)
+{
+	return *(const volatile __u64 *)p;
+}
+
+/*
+ * Reads an endpoint's word. 1: found, 0: no entry, -1: the element was another key's twice in a row (a hash element may be
+ * reused under a reader).
+ */
+static __always_inline int endpoint_word(const struct address *a, __u64 *word)
+{
+	for (int i = 0; i < 2; i++) {
+		__u64 *v = bpf_map_lookup_elem(&endpoints, a);
+		if (!v)
+			return 0;
+		*word = read_once(v);
+		if (*word >> 48 == address_tag(a))
+			return 1;
+	}
+	return -1;
+}
+
+static __always_inline __u32 network_group(const struct address *a)
+{
+	struct network_key key = { .prefix = 128, .address = *a };
+	__u32 *group = bpf_map_lookup_elem(&networks, &key);
+	return group ? *group : GROUP_WORLD;
+}
+
+/*
+ * Fills in what the tables know of e->address. Always leaves a group that is closed when in doubt. A global function, so that the
+ * verifier walks it once and not once per path.
+ */
+__noinline int load_end(struct end *e)
+{
+	__u64 word = 0;
+	int found;
+
+	if (!e)
+		return 0;
+	e->index = e->interface = e->ingress = e->egress = e->pod = 0;
+	found = endpoint_word(&e->address, &word);
+	if (found == 0) {
+		e->group = network_group(&e->address);
+		if (e->group != GROUP_WORLD)
+			return 0;
+		/* A present key may be missed while its bucket changes: ask again before calling an address foreign. */
+		found = endpoint_word(&e->address, &word);
+		if (found == 0)
+			return 0;
+	}
+	if (found < 0) {
+		e->group = GROUP_BLOCKED;
+		return 0;
+	}
+	e->group = (__u32)word;
+	e->pod = e->group != GROUP_NODE;
+	e->index = (word >> 32) & 0xffff;
+	if (e->index) {
+		struct profile *p = bpf_map_lookup_elem(&profiles, &e->index);
+		if (!p) {
+			e->group = GROUP_BLOCKED;
+			return 0;
+		}
+		word = read_once(&p->word);
+		e->ingress = word & 0xfffffff;
+		e->egress = (word >> 28) & 0xfffffff;
+		e->interface = p->interface;
+	}
+	return 0;
+}
+
+static __always_inline void set_ipv4(struct address *a, __be32 ip)
+{
+	a->word[0] = a->word[1] = 0;
+	a->word[2] = 0xffff0000;
+	a->word[3] = ip;
+}
+
+/* Reads ports, or the type of an ICMP message. */
+static __always_inline void parse_transport(struct packet *p)
+{
+	__be16 ports[2];
+	__u8 type;
+
+	if (p->fragment) {
+		p->unparsed = 1;
+		return;
+	}
+	switch (p->protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+		if (bpf_dynptr_read(ports, sizeof(ports), &p->data, p->offset, 0)) {
+			p->unparsed = 1;
+			return;
+		}
+		p->source_port = bpf_ntohs(ports[0]);
+		p->destination_port = bpf_ntohs(ports[1]);
+		return;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if (bpf_dynptr_read(&type, sizeof(type), &p->data, p->offset, 0))
+			p->unparsed = 1;
+		else
+			p->type = type;
+		return;
+	}
+}
+
+static __always_inline int parse_ipv4(struct packet *p)
+{
+	struct {
+		__u8 version_length, tos;
+		__be16 length, id, fragment;
+		__u8 ttl, protocol;
+		__be16 check;
+		__be32 source, destination;
+	} h;
+
+	if (bpf_dynptr_read(&h, sizeof(h), &p->data, 0, 0))
+		return -1;
+	set_ipv4(&p->source.address, h.source);
+	set_ipv4(&p->destination.address, h.destination);
+	p->protocol = h.protocol;
+	p->offset = (h.version_length & 0xf) * 4;
+	p->fragment = (bpf_ntohs(h.fragment) & 0x1fff) != 0;
+	return 0;
+}
+
+/* Walks at most eight extension headers; what hides behind more is not parsed. */
+static __always_inline void walk_extensions(struct packet *p)
+{
+	__u8 head[4];
+
+	for (int i = 0; i < 8; i++) {
+		switch (p->protocol) {
+		case IPPROTO_HOPOPTS:
+		case IPPROTO_ROUTING:
+		case IPPROTO_DSTOPTS:
+		case IPPROTO_AH:
+		case IPPROTO_FRAGMENT:
+			break;
+		default:
+			return;
+		}
+		if (bpf_dynptr_read(head, sizeof(head), &p->data, p->offset, 0))
+			break;
+		if (p->protocol == IPPROTO_FRAGMENT) {
+			if (((head[2] << 8) | head[3]) & 0xfff8) {
+				p->fragment = 1;
+				p->protocol = head[0];
+				return;
+			}
+			p->offset += 8;
+		} else if (p->protocol == IPPROTO_AH) {
+			p->offset += ((__u32)head[1] + 2) * 4;
+		} else {
+			p->offset += ((__u32)head[1] + 1) * 8;
+		}
+		p->protocol = head[0];
+	}
+	p->unparsed = 1;
+}
+
+/* ::ffff:a.b.c.d never belongs on a wire (RFC 4291, 2.5.5.2), and here it would be taken for an IPv4 address. */
+static __always_inline int is_mapped(const struct address *a)
+{
+	return !a->word[0] && !a->word[1] && a->word[2] == 0xffff0000;
+}
+
+static __always_inline int parse_ipv6(struct packet *p)
+{
+	struct {
+		__u32 version;
+		__be16 length;
+		__u8 next, hops;
+		struct address source, destination;
+	} h;
+
+	if (bpf_dynptr_read(&h, sizeof(h), &p->data, 0, 0))
+		return -1;
+	if (is_mapped(&h.source) || is_mapped(&h.destination))
+		return -1;
+	p->source.address = h.source;
+	p->destination.address = h.destination;
+	p->protocol = h.next;
+	p->offset = sizeof(h);
+	walk_extensions(p);
+	return 0;
+}
+
+/* Multicast listener and neighbour discovery: ICMPv6 types 130 to 137 and 143. Conntrack leaves them untracked. */
+static __always_inline int is_discovery(const struct packet *p)
+{
+	return p->protocol == IPPROTO_ICMPV6 && !p->unparsed &&
+	       ((p->type >= 130 && p->type <= 137) || p->type == 143);
+}
+
+static __always_inline int is_link_local_or_unspecified(const struct address *a)
+{
+	if ((a->word[0] & 0x0000c0ff) == 0x000080fe) /* fe80::/10 in network order */
+		return 1;
+	return !(a->word[0] | a->word[1] | a->word[2] | a->word[3]);
+}
+
+/* Counts a packet and tells whether this is the time to send an event about it. */
+static __always_inline int count(struct counter *c, __u32 bytes)
+{
+	__u64 now;
+
+	if (!c)
+		return 0;
+	c->packets++;
+	c->bytes += bytes;
+	now = bpf_ktime_get_ns();
+	if (now - c->told < EVENT_INTERVAL_NS)
+		return 0;
+	c->told = now;
+	return 1;
+}
+
+static __always_inline void tell(const struct flow *f, const struct judgement *j)
+{
+	struct event *e;
+
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e)
+		return;
+	e->source = f->client->address;
+	e->destination = f->server->address;
+	e->source_port = f->client_port;
+	e->destination_port = f->server_port;
+	e->protocol = f->protocol;
+	e->reason = j->reason;
+	e->egress = j->egress;
+	e->reply = f->reply;
+	e->rule = j->rule;
+	e->pad = 0;
+	bpf_ringbuf_submit(e, 0);
+}
+
+static __always_inline int drop(const struct flow *f, const struct judgement *j, __u32 bytes)
+{
+	__u32 reason = j->reason, rule = j->rule;
+	int due = count(bpf_map_lookup_elem(&reasons, &reason), bytes);
+
+	if (reason == REASON_RULE)
+		due = count(bpf_map_lookup_elem(&counters, &rule), bytes);
+	if (due)
+		tell(f, j);
+	return NF_DROP;
+}
+
+/*
+ * Looks up one verdict: 1 found, 0 no entry, -1 torn twice. Ids are not reused, so a value whose tag does not fit belongs to
+ * another key.
+ */
+static __always_inline int verdict_word(const struct verdict_key *k, __u64 *word)
+{
+	for (int i = 0; i < 2; i++) {
+		__u64 *v = bpf_map_lookup_elem(&verdicts, k);
+		if (!v)
+			return 0;
+		*word = read_once(v);
+		if (*word >> 48 == verdict_tag(k))
+			return 1;
+	}
+	return -1;
+}
+
+/* Asks the verdict table in the order of VerdictKey. Returns the word, or 0 (a Deny without rule) when there is none. */
+__noinline __u64 find_verdict(__u32 profile, __u32 group, __u32 protocol, __u32 port)
+{
+	struct verdict_key k = { .profile = profile, .group = group, .port = port, .protocol = protocol };
+	__u64 word = 0;
+	int found;
+
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_SCTP) {
+		k.protocol = 0;
+		k.port = 0;
+	}
+	for (int i = 0; i < 2; i++) {
+		if (port) {
+			found = verdict_word(&k, &word);
+			if (found)
+				return found > 0 ? word : 0;
+			k.port = 0;
+		}
+		found = verdict_word(&k, &word);
+		if (found)
+			return found > 0 ? word : 0;
+		k.group = GROUP_ANY;
+		k.port = k.protocol ? port : 0;
+	}
+	return 0;
+}
+
+/* Accept is 1. Otherwise *j says why not. */
+static __always_inline int judge_profile(__u32 profile, __u32 group, const struct flow *f, int egress, __u32 bytes, struct judgement *j)
+{
+	__u64 word = find_verdict(profile, group, f->protocol, f->server_port);
+	__u32 rule = (__u32)word;
+
+	if ((word >> 32) & 1) {
+		struct counter *c = bpf_map_lookup_elem(&counters, &rule);
+		if (c) {
+			c->packets++;
+			c->bytes += bytes;
+		}
+		return 1;
+	}
+	j->rule = rule;
+	j->reason = word ? REASON_RULE : REASON_NO_VERDICT;
+	j->egress = egress;
+	return 0;
+}
+
+/* Both the client's egress profile and the server's ingress profile must accept. from_node: the client is this node itself. */
+static __noinline int judge(const struct flow *f, int from_node, __u32 bytes, struct judgement *j)
+{
+	if (!f || !j)
+		return 0;
+	if (f->client->egress && !judge_profile(f->client->egress, f->server->group, f, 1, bytes, j))
+		return 0;
+	if (f->server->ingress && !from_node && !judge_profile(f->server->ingress, f->client->group, f, 0, bytes, j))
+		return 0;
+	return 1;
+}
+
+static __always_inline int is_isolated(const struct end *e)
+{
+	return (e->ingress | e->egress) != 0;
+}
+
+/* The same flow as seen from its other end. */
+static __always_inline void swap(struct flow *f)
+{
+	struct end *end = f->client;
+	__u16 port = f->client_port;
+
+	f->client = f->server;
+	f->server = end;
+	f->client_port = f->server_port;
+	f->server_port = port;
+	f->reply = !f->reply;
+}
+
+/* Picked up in mid-stream: nobody saw who opened the connection. */
+static __always_inline int is_picked_up(struct nf_conn *ct)
+{
+	__u8 flags = 0;
+
+	bpf_probe_read_kernel(&flags, sizeof(flags), &ct->proto.tcp.seen[0].flags);
+	return flags & IP_CT_TCP_FLAG_BE_LIBERAL;
+}
+
+static __always_inline void read_address(struct address *a, const union nf_inet_addr *from, __u16 family)
+{
+	bpf_probe_read_kernel(a, sizeof(*a), from);
+	if (family == NFPROTO_IPV4)
+		set_ipv4(a, a->word[0]);
+}
+
+static __always_inline int same(const struct address *a, const struct address *b)
+{
+	return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->word[2] == b->word[2] && a->word[3] == b->word[3];
+}
+
+/*
+ * The connection that an ICMP error belongs to, as its policies see it: the opener's own address and the address and port that really
+ * answer (after Service translation, before masquerade). 0 when the packet's sender is a pod that is no end of that connection: such an error
+ * belongs to nobody.
+ */
+static __noinline int connection_of_error(struct nf_conn *ct, const struct packet *p, struct end *client, struct end *server, struct flow *f)
+{
+	__u16 family = 0;
+	__be16 port = 0;
+	__u8 protocol = 0;
+
+	if (!p || !client || !server || !f)
+		return 0;
+	bpf_probe_read_kernel(&family, sizeof(family), &ct->tuplehash[0].tuple.src.l3num);
+	bpf_probe_read_kernel(&protocol, sizeof(protocol), &ct->tuplehash[0].tuple.dst.protonum);
+	bpf_probe_read_kernel(&port, sizeof(port), &ct->tuplehash[1].tuple.src.u.all);
+	read_address(&client->address, &ct->tuplehash[0].tuple.src.u3, family);
+	read_address(&server->address, &ct->tuplehash[1].tuple.src.u3, family);
+	if (p->source.pod && !same(&p->source.address, &client->address) && !same(&p->source.address, &server->address))
+		return 0;
+	load_end(client);
+	load_end(server);
+	f->protocol = protocol;
+	f->client_port = 0;
+	f->server_port = (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP) ? bpf_ntohs(port) : 0;
+	return 1;
+}
+
+/* The source address must be that of the interface's own pod; a local pod's address must come from its interface. */
+static __always_inline int is_spoofed(const struct packet *p, __u32 in)
+{
+	if (p->hook == NF_INET_LOCAL_OUT || !in)
+		return 0;
+	if (p->source.index)
+		return p->source.interface != in;
+	if (!bpf_map_lookup_elem(&interfaces, &in))
+		return 0;
+	return !(p->hook == NF_INET_LOCAL_IN && is_discovery(p) && is_link_local_or_unspecified(&p->source.address));
+}
+
+/* An end that is closed whatever the policies say. Returns the reason, or 0. */
+static __always_inline int closed(const struct packet *p)
+{
+	const struct end *s = &p->source, *d = &p->destination;
+
+	if (s->group == GROUP_BLOCKED || d->group == GROUP_BLOCKED)
+		return REASON_BLOCKED;
+	if (d->group == GROUP_LOCAL_UNKNOWN)
+		return s->group == GROUP_NODE && p->hook == NF_INET_LOCAL_OUT ? 0 : REASON_UNKNOWN_LOCAL;
+	if (s->group == GROUP_LOCAL_UNKNOWN)
+		return d->group == GROUP_NODE && p->hook == NF_INET_LOCAL_IN ? 0 : REASON_UNKNOWN_LOCAL;
+	return 0;
+}
+
+static __always_inline int parse(struct bpf_nf_ctx *ctx, struct packet *p)
+{
+	int failed;
+
+	if (bpf_dynptr_from_skb((struct __sk_buff *)ctx->skb, 0, &p->data))
+		return -1;
+	failed = ctx->state->pf == NFPROTO_IPV6 ? parse_ipv6(p) : parse_ipv4(p);
+	if (failed)
+		return -1;
+	if (!p->unparsed)
+		parse_transport(p);
+	load_end(&p->source);
+	load_end(&p->destination);
+	return 0;
+}
+
+/* Judges a packet with connection tracking state as the flow it belongs to, which is left in *f. Accept is 1. */
+static __always_inline int judge_tracked(struct packet *p, struct flow *f, struct nf_conn *ct, __u32 info, __u32 bytes, struct judgement *j)
+{
+	int from_node;
+
+	from_node = f->client->group == GROUP_NODE && p->hook != NF_INET_FORWARD;
+	if (!judge(f, from_node, bytes, j))
+		return 0;
+	if (f->protocol != IPPROTO_TCP || !is_picked_up(ct))
+		return 1;
+	swap(f);
+	from_node = f->client->group == GROUP_NODE && p->hook != NF_INET_FORWARD;
+	if (judge(f, from_node, 0, j))
+		return 1;
+	j->reason = REASON_PICKED_UP;
+	return 0;
+}
+
+/* Accept is 1. Otherwise *j has the reason and *f the flow. */
+static __always_inline int judge_packet(struct packet *p, struct flow *f, struct end *client, struct end *server, __u32 in, unsigned long nfct, __u32 bytes,
+					struct judgement *j)
+{
+	struct nf_conn *ct = (struct nf_conn *)(nfct & ~NFCT_INFOMASK);
+	__u32 info = nfct & NFCT_INFOMASK;
+
+	if (is_spoofed(p, in)) {
+		j->reason = REASON_SPOOFED;
+		return 0;
+	}
+	if (p->hook != NF_INET_FORWARD && is_discovery(p))
+		return 1;
+	j->reason = closed(p);
+	if (j->reason)
+		return 0;
+	/* A pod that reaches itself through its Service. */
+	if (same(&p->source.address, &p->destination.address))
+		return 1;
+	if (!is_isolated(&p->source) && !is_isolated(&p->destination))
+		return 1;
+	if (!ct || info == IP_CT_UNTRACKED) {
+		j->reason = REASON_NO_CONNTRACK;
+		return 0;
+	}
+	if (p->unparsed) {
+		j->reason = REASON_MALFORMED;
+		return 0;
+	}
+	if (info == IP_CT_ESTABLISHED_REPLY) {
+		swap(f);
+	} else if (info == IP_CT_RELATED || info == IP_CT_RELATED_REPLY) {
+		/* Anything related that is not the error of a connection is judged as new. */
+		if ((p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6) && connection_of_error(ct, p, client, server, f)) {
+			f->client = client;
+			f->server = server;
+			f->reply = info == IP_CT_RELATED_REPLY;
+		}
+	}
+	return judge_tracked(p, f, ct, info, bytes, j);
+}
+
+SEC("netfilter")
+int hedgerow(struct bpf_nf_ctx *ctx)
+{
+	struct packet p = { .hook = ctx->state->hook };
+	struct end client = {}, server = {};
+	struct flow f = { .client = &p.source, .server = &p.destination };
+	struct judgement j = {};
+	__u32 bytes = ctx->skb->len, in = 0;
+
+	if (ctx->state->in)
+		in = ctx->state->in->ifindex;
+	if (parse(ctx, &p)) {
+		/* Without an IP header there is no end that could allow it. */
+		j.reason = REASON_MALFORMED;
+	} else {
+		f.client_port = p.source_port;
+		f.server_port = p.destination_port;
+		f.protocol = p.protocol;
+		if (judge_packet(&p, &f, &client, &server, in, ctx->skb->_nfct, bytes, &j))
+			return NF_ACCEPT;
+	}
+	return drop(&f, &j, bytes);
+}
+
+/* The kernel asks for GPL compatibility before it lends its helpers; Apache-2.0 is the additional right. */
+char __license[] SEC("license") = "GPL and additional rights";
