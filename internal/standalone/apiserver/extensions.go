@@ -9,6 +9,7 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/registry/generic"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	openapi "k8s.io/kube-openapi/pkg/common"
 )
 
 // Extensions are added to the stock kube-apiserver. The zero value adds nothing.
@@ -22,6 +23,9 @@ type Extensions struct {
 	// call InstallAPIGroup (APIServices and discovery follow by themselves) and AddPostStartHook; server.LoopbackClientConfig
 	// is a client that may do everything once hooks run. Options gives the storage of the server's own resources.
 	InstallAPIs func(server *genericapiserver.GenericAPIServer, options generic.RESTOptionsGetter) error
+	// DescribeAPIs runs before any server is made, on the OpenAPI configurations that all of them share. Types that InstallAPIs
+	// serves must be described in both, or their installation fails. Nil describes nothing.
+	DescribeAPIs func(v2 *openapi.Config, v3 *openapi.OpenAPIV3Config)
 }
 
 // AdmissionPlugin is an in-process admission plugin. What New returns may implement the initializer interfaces of
