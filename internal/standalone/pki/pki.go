@@ -186,4 +186,6 @@ func newKey() (crypto.Signer, error) {
 	return key, nil
 }
 
-func certPEM(raw []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}) }
+func certPEM(raw []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})
+}
