@@ -1,0 +1,36 @@
+package cni
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+)
+
+// status says whether ADD can be served: the agent is ready and the node forwards.
+func (c *command) status() error {
+	if err := c.forwards(); err != nil {
+		var e *types.Error
+		if errors.As(err, &e) {
+			return fail(codeNotAvailable, errors.New(e.Msg), e.Details)
+		}
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	s, err := c.agent.Status(ctx)
+	if err != nil {
+		return fail(codeNotAvailable, err, "start hedgerow-agent on this node, or correct \"socket\" in the network configuration")
+	}
+	if !s.Ready {
+		why := strings.Join(s.Problems, "; ")
+		if why == "" {
+			why = "it is still starting"
+		}
+		return fail(codeNotAvailable, fmt.Errorf("the agent of node %s is not ready: %s", s.Node, why),
+			"wait for it, or see its log and `hedgerow status`")
+	}
+	return nil
+}
