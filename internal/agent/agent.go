@@ -1,0 +1,296 @@
+// Package agent is one node: it takes the world from a source (package cluster), has it compiled (package compile) and drives the
+// kernel's tables (package datapath). It answers the CNI plugin on a unix socket, keeps connection tracking on, tells of denials in words and
+// raises Events for objects that could not be understood. One goroutine owns world, compiler and tables; everything else sends it messages.
+//
+// The agent may die at any time: what it put into the kernel goes on enforcing, and the next one takes over without a gap.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hedgerow-net/hedgerow/internal/agentapi"
+	"github.com/hedgerow-net/hedgerow/internal/cluster"
+	"github.com/hedgerow-net/hedgerow/internal/compile"
+	"github.com/hedgerow-net/hedgerow/internal/datapath"
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// Datapath is what the agent needs of the kernel.
+type Datapath interface {
+	// Apply carries out one change or refuses it whole (datapath.ErrFull).
+	Apply(*datapath.Change) error
+	// Barrier returns when no packet is left that may have seen the tables before the last change.
+	Barrier()
+	// Attach puts the tables into force in place of those of a former agent.
+	Attach() error
+	// Instance names the place of the tables for people.
+	Instance() string
+	// Events tells of drops until ctx ends.
+	Events(ctx context.Context, f func(datapath.Event)) error
+}
+
+// Options describe one agent.
+type Options struct {
+	NodeName string
+	Source   cluster.Source
+	Datapath Datapath
+	// Socket is the path of the unix socket; its folder must exist.
+	Socket string
+	// StateDir keeps the attachments across restarts of the agent. It must not survive a reboot.
+	StateDir string
+	// ClusterCIDRs are all pod ranges of the cluster.
+	ClusterCIDRs []netip.Prefix
+	// PodCIDRs are the pod ranges of this node, when the Node object is not to be asked.
+	PodCIDRs []netip.Prefix
+	// Recorder raises Events; nil: none.
+	Recorder Recorder
+	// Conntrack runs the keeper of connection tracking until ctx ends; nil: none.
+	Conntrack func(ctx context.Context) error
+	Logger    *slog.Logger
+}
+
+// Agent is one running node.
+type Agent struct {
+	o        Options
+	log      *slog.Logger
+	updates  chan cluster.Update
+	requests chan request
+	denials  *denials
+	metrics  *metrics
+
+	// Owned by the loop.
+	world       *cluster.World
+	compiler    *compile.Compiler
+	attachments *attachments
+	addresses   []netip.Addr // of the node
+	waiting     []request    // for their pod
+	attached    bool         // the datapath is in force
+	raised      map[string]string
+	planProblem string // why the last plan could not be applied
+
+	status atomic.Pointer[agentapi.Status]
+	names  atomic.Pointer[names]
+}
+
+// retry is how long the loop waits before it repeats what failed.
+const retry = time.Second
+
+// sweepDelay is how long the tables rest before entries out of use are removed.
+const sweepDelay = 200 * time.Millisecond
+
+// New prepares an agent. Nothing happens before Run.
+func New(o Options) (*Agent, error) {
+	kept, err := loadAttachments(o.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{
+		o: o, log: o.Logger,
+		updates: make(chan cluster.Update, 1024), requests: make(chan request),
+		denials: newDenials(), metrics: newMetrics(),
+		world: cluster.NewWorld(), compiler: compile.New(compile.Options{}), attachments: kept,
+		raised: map[string]string{},
+	}
+	a.world.PodCIDRs = o.PodCIDRs
+	a.names.Store(&names{})
+	a.status.Store(&agentapi.Status{Node: o.NodeName, Problems: []string{"the world is not known yet"}})
+	return a, nil
+}
+
+// Run works until ctx ends. Enforcement goes on afterwards.
+func (a *Agent) Run(ctx context.Context) error {
+	listener, err := listen(a.o.Socket)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.serve(ctx, listener) })
+	group.Go(func() error { return a.o.Source.Run(ctx, a.emit(ctx)) })
+	group.Go(func() error { return a.o.Datapath.Events(ctx, a.denied) })
+	if a.o.Conntrack != nil {
+		group.Go(func() error { return a.o.Conntrack(ctx) })
+	}
+	addresses := make(chan []netip.Addr)
+	group.Go(func() error { return watchAddresses(ctx, addresses) })
+	group.Go(func() error { return a.loop(ctx, addresses) })
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("agent of %s: %w", a.o.NodeName, err)
+	}
+	return nil
+}
+
+func (a *Agent) emit(ctx context.Context) func(cluster.Update) {
+	return func(u cluster.Update) {
+		select {
+		case a.updates <- u:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// loop owns the world. Every message leads to a new plan; messages that are already there share one.
+func (a *Agent) loop(ctx context.Context, addresses <-chan []netip.Addr) error {
+	var sweep, again <-chan time.Time
+	for {
+		var sweeping bool
+		select {
+		case <-ctx.Done():
+			return nil
+		case u := <-a.updates:
+			u(a.world)
+		case r := <-a.requests:
+			a.take(r)
+		case a.addresses = <-addresses:
+		case <-again:
+		case <-sweep:
+			sweeping = true
+		}
+		a.drain()
+		if !a.ready() {
+			continue
+		}
+		stats, err := a.step(sweeping)
+		again = nil
+		switch {
+		case errors.Is(err, errBroken):
+			return err
+		case err != nil:
+			a.log.Error("bring the kernel up to date", "error", err, "retry", retry)
+			again = time.After(retry)
+		case stats.Sweepable > 0 && (sweep == nil || sweeping):
+			sweep = time.After(sweepDelay)
+		case sweeping:
+			sweep = nil
+		}
+		a.planProblem = problemOf(err)
+		a.answer(err)
+		a.publish(stats)
+	}
+}
+
+// drain takes what else is waiting.
+func (a *Agent) drain() {
+	for {
+		select {
+		case u := <-a.updates:
+			u(a.world)
+		case r := <-a.requests:
+			a.take(r)
+		default:
+			return
+		}
+	}
+}
+
+// ready: everything that a first plan needs is known.
+func (a *Agent) ready() bool {
+	return a.world.Synced && a.addresses != nil && len(a.podCIDRs()) > 0
+}
+
+func (a *Agent) podCIDRs() []netip.Prefix {
+	if a.o.PodCIDRs != nil {
+		return a.o.PodCIDRs
+	}
+	return a.world.PodCIDRs
+}
+
+// step brings the kernel from the world it enforces to the present one and, when it is time, rids it of what is out of use.
+func (a *Agent) step(sweeping bool) (compile.Stats, error) {
+	begin := time.Now()
+	plan := a.compiler.Update(a.compileWorld())
+	if err := a.apply(plan); err != nil {
+		return plan.Stats, err
+	}
+	if !a.attached {
+		if err := a.o.Datapath.Attach(); err != nil {
+			return plan.Stats, fmt.Errorf("put the tables into force: %w", err)
+		}
+		a.attached = true
+		a.log.Info("policy is in force", "instance", a.o.Datapath.Instance(), "pods", plan.Stats.LocalPods)
+	}
+	a.attachments.closed = plan.Closed
+	a.raise(plan.Problems)
+	if !plan.Empty() {
+		a.metrics.plan.Observe(time.Since(begin).Seconds())
+		a.log.Debug("tables changed", "changes", len(plan.Changes), "took", time.Since(begin))
+	}
+	if !sweeping {
+		return plan.Stats, nil
+	}
+	a.o.Datapath.Barrier()
+	plan = a.compiler.Sweep()
+	return plan.Stats, a.apply(plan)
+}
+
+// apply carries out the plan's changes in order, each seen by all packets before the next begins.
+func (a *Agent) apply(plan *compile.Plan) error {
+	a.names.Store(a.makeNames(plan.Reasons))
+	for i := range plan.Changes {
+		if i > 0 {
+			a.o.Datapath.Barrier()
+		}
+		if err := a.o.Datapath.Apply(&plan.Changes[i]); err != nil {
+			a.compiler.Commit(i)
+			if !errors.Is(err, datapath.ErrFull) {
+				return fmt.Errorf("change %d of %d: %w: %w", i+1, len(plan.Changes), errBroken, err)
+			}
+			return fmt.Errorf("change %d of %d: %w", i+1, len(plan.Changes), err)
+		}
+	}
+	a.compiler.Commit(len(plan.Changes))
+	return nil
+}
+
+// errBroken: the kernel refused a write for a reason that is not a limit, so what its tables hold is not known.
+var errBroken = errors.New("the tables are in an unknown state")
+
+func problemOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return "the kernel is not up to date: " + err.Error()
+}
+
+// compileWorld is the world as the compiler wants it.
+func (a *Agent) compileWorld() *compile.World {
+	w := &compile.World{
+		Node: a.o.NodeName, NodeAddresses: a.addresses,
+		ClusterCIDRs: a.o.ClusterCIDRs, LocalCIDRs: a.podCIDRs(),
+		Attachments: a.attachments.forCompiler(),
+		Namespaces:  make([]*policy.Namespace, 0, len(a.world.Namespaces)),
+		Pods:        make([]*policy.Pod, 0, len(a.world.Pods)),
+		Policies:    make([]*policy.Policy, 0, len(a.world.Policies)),
+	}
+	for _, ns := range a.world.Namespaces {
+		w.Namespaces = append(w.Namespaces, ns)
+	}
+	for _, p := range a.world.Pods {
+		w.Pods = append(w.Pods, p)
+	}
+	for _, p := range a.world.Policies {
+		w.Policies = append(w.Policies, p)
+	}
+	return w
+}
+
+// publish makes the state known to those who ask.
+func (a *Agent) publish(stats compile.Stats) {
+	s := &agentapi.Status{
+		Node: a.o.NodeName, Ready: a.attached, Instance: a.o.Datapath.Instance(), Attachments: len(a.attachments.byKey),
+		Groups: stats.Groups, Profiles: stats.Profiles, Verdicts: stats.Verdicts,
+	}
+	if a.planProblem != "" {
+		s.Problems = append(s.Problems, a.planProblem)
+	}
+	s.Problems = append(s.Problems, a.openProblems()...)
+	a.metrics.problems.Set(float64(len(s.Problems)))
+	a.status.Store(s)
+}

@@ -1,0 +1,34 @@
+package agent
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics are served at /metrics on the agent's socket.
+type metrics struct {
+	registry *prometheus.Registry
+	attach   prometheus.Histogram
+	plan     prometheus.Histogram
+	problems prometheus.Gauge
+	denied   *prometheus.CounterVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		attach: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hedgerow_attach_seconds", Help: "Time from the CNI plugin's announcement of a pod until its policy was in the kernel.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		}),
+		plan: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hedgerow_plan_seconds", Help: "Time to compile a change of the world and bring it into the kernel.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
+		}),
+		problems: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hedgerow_problems", Help: "Objects or addresses that are closed because something is wrong with them.",
+		}),
+		denied: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hedgerow_denial_events_total", Help: "Denials told of by the kernel (rate limited), by reason.",
+		}, []string{"reason"}),
+	}
+	m.registry.MustRegister(m.attach, m.plan, m.problems, m.denied)
+	return m
+}
