@@ -32,10 +32,10 @@ func (c *command) add() error {
 	}
 	steps := &addSteps{command: c, pod: pod}
 	if err := steps.run(ctx); err != nil {
-		if before == nil {
-			err = steps.undo(err)
+		if before != nil {
+			return err
 		}
-		return err
+		return withDetails(err, steps.undo())
 	}
 	return nil
 }
@@ -45,20 +45,20 @@ func (c *command) prepared() error {
 	if err := podnet.CheckNetns(c.args.Netns); err != nil {
 		return interfaceError(err)
 	}
-	return c.forwards()
-}
-
-// forwards tests that the node forwards packets of the families that the ranges have.
-func (c *command) forwards() error {
-	var starts []netip.Addr
-	for _, r := range c.conf.ipam.Ranges {
-		a, _ := netip.AddrFromSlice(r[0].RangeStart)
-		starts = append(starts, a)
-	}
-	if err := podnet.CheckForwarding(starts); err != nil {
+	if err := podnet.CheckForwarding(c.families()); err != nil {
 		return interfaceError(err)
 	}
 	return nil
+}
+
+// families returns an address of each family that the ranges have.
+func (c *command) families() []netip.Addr {
+	var list []netip.Addr
+	for _, r := range c.conf.ipam.Ranges {
+		a, _ := netip.AddrFromSlice(r[0].RangeStart)
+		list = append(list, a)
+	}
+	return list
 }
 
 // addSteps is one ADD and how far it came.
@@ -121,24 +121,25 @@ func (s *addSteps) print(pod *podnet.Pod, pair *podnet.Pair) error {
 	return nil
 }
 
-// undo takes back what the steps made, in reverse. Where the agent was asked to attach and cannot be asked to detach, the
-// address stays reserved: it may be open in the kernel, and must not become another pod's. DEL or GC releases it.
-func (s *addSteps) undo(cause error) error {
-	open := false
+// undo takes back what the steps made, in reverse, and says what it could not. Where the agent was asked to attach and cannot
+// be asked to detach, the address stays reserved: it may be open in the kernel, and must not become another pod's. DEL or GC
+// releases it.
+func (s *addSteps) undo() (left []string) {
+	closed := true
 	if s.attached {
 		if err := s.detach(s.args.ContainerID, s.args.IfName); err != nil {
-			open = true
-			cause = withDetail(cause, fmt.Sprintf("its address stays reserved until DEL, because the agent did not confirm that it is closed: %v", err))
+			closed = false
+			left = append(left, fmt.Sprintf("the pod's address stays reserved until DEL, because the agent did not confirm that it is closed: %v", err))
 		}
 	}
 	if err := podnet.Remove(s.owner()); err != nil {
-		cause = withDetail(cause, err.Error())
+		left = append(left, err.Error())
 	}
-	if open {
-		return cause
+	if !closed {
+		return left
 	}
 	if err := s.pool.Release(s.owner()); err != nil {
-		cause = withDetail(cause, err.Error())
+		left = append(left, err.Error())
 	}
-	return cause
+	return left
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/hedgerow-net/hedgerow/internal/agentapi"
@@ -54,7 +55,10 @@ func Main() int {
 	if err == nil {
 		return 0
 	}
-	p.printError(advise(err))
+	if !p.asked || err.Details == "" {
+		err = advise(err)
+	}
+	p.printError(err)
 	return 1
 }
 
@@ -67,7 +71,8 @@ type plugin struct {
 	stdout        io.Writer
 	attachTimeout time.Duration
 	detachTimeout time.Duration
-	cniVersion    string // of the configuration, once it is read
+	asked         bool   // skel found nothing wrong and called the plugin
+	cniVersion    string // of the configuration, once the plugin was asked
 }
 
 func (p *plugin) funcs() skel.CNIFuncs {
@@ -91,11 +96,12 @@ type command struct {
 
 func (p *plugin) run(f func(*command) error) func(*skel.CmdArgs) error {
 	return func(args *skel.CmdArgs) error {
+		p.asked = true
+		p.cniVersion, _ = (&version.ConfigDecoder{}).Decode(args.StdinData) // skel has decoded it before
 		conf, err := loadConfig(args)
 		if err != nil {
 			return err
 		}
-		p.cniVersion = conf.CNIVersion
 		return f(&command{
 			plugin: p,
 			args:   args,
@@ -112,8 +118,11 @@ func (c *command) owner() podnet.Owner {
 }
 
 // printError writes the error as the specification wants it, with the version that skel leaves out.
-func (p *plugin) printError(e *cniError) {
-	e.CNIVersion = p.cniVersion
+func (p *plugin) printError(err *types.Error) {
+	e := struct {
+		CNIVersion string `json:"cniVersion"`
+		*types.Error
+	}{p.cniVersion, err}
 	if e.CNIVersion == "" {
 		e.CNIVersion = version.Current()
 	}

@@ -45,6 +45,9 @@ func loadConfig(args *skel.CmdArgs) (*config, error) {
 	if t := c.IPAM.Type; t != "host-local" {
 		return nil, configError(fmt.Errorf("ipam.type is %q: it must be \"host-local\", which is built in", t))
 	}
+	if err := types.LoadArgs(lenient(args.Args), &podArgs{}); err != nil {
+		return nil, argsError(err)
+	}
 	ipam, _, err := allocator.LoadIPAMConfig(args.StdinData, lenient(args.Args))
 	if err != nil {
 		return nil, configError(fmt.Errorf("ipam: %w", err))
@@ -84,13 +87,17 @@ func configError(err error) error {
 func loadPodArgs(args *skel.CmdArgs) (*podArgs, error) {
 	a := &podArgs{}
 	if err := types.LoadArgs(lenient(args.Args), a); err != nil {
-		return nil, fail(codeEnvironment, fmt.Errorf("CNI_ARGS: %w", err), "it must read KEY=VALUE;KEY=VALUE")
+		return nil, argsError(err)
 	}
 	if a.K8S_POD_NAMESPACE == "" || a.K8S_POD_NAME == "" {
 		return nil, fail(codeEnvironment, errors.New("CNI_ARGS does not hold K8S_POD_NAMESPACE and K8S_POD_NAME"),
 			"the container runtime sets them: only pods of a Kubernetes cluster have a network policy")
 	}
 	return a, nil
+}
+
+func argsError(err error) error {
+	return fail(codeEnvironment, fmt.Errorf("CNI_ARGS: %w", err), "the container runtime sets it: KEY=VALUE;KEY=VALUE")
 }
 
 // lenient lets every reader of CNI_ARGS pass over what others put there.

@@ -35,35 +35,24 @@ const (
 	codeDiffers uint = 104
 )
 
-// cniError is types.Error as it is printed.
-type cniError struct {
-	CNIVersion string `json:"cniVersion"`
-	types.Error
+// fail makes an error of the plugin: what happened, and what to do about it.
+func fail(code uint, what error, do string) *types.Error {
+	return types.NewError(code, what.Error(), do)
 }
 
-// fail makes an error of the plugin: what happened, and what to do about it.
-func fail(code uint, what error, do string) error { return types.NewError(code, what.Error(), do) }
-
-// advise adds what to do to errors that skel found before the plugin was asked.
-func advise(e *types.Error) *cniError {
-	out := &cniError{Error: *e}
-	if out.Details != "" {
-		if e.Code == codeVersion {
-			out.Details += "; set cniVersion in the network configuration to one of 0.4.0, 1.0.0, 1.1.0"
-		}
-		return out
+// advise adds what to do to errors that skel found before or after it called the plugin.
+func advise(e *types.Error) *types.Error {
+	do := map[uint]string{
+		codeVersion:     "set cniVersion in the network configuration to one of 0.4.0, 1.0.0, 1.1.0",
+		codeEnvironment: "the container runtime sets these variables; to try the plugin by hand, use cnitool",
+		codeDecode:      "correct the network configuration (usually in /etc/cni/net.d)",
+		codeConfig:      "correct the network configuration (usually in /etc/cni/net.d)",
+		codeNetns:       "CNI_NETNS must be the path of the pod's network namespace, not the node's",
+	}[e.Code]
+	if do == "" {
+		return e
 	}
-	switch e.Code {
-	case codeEnvironment:
-		out.Details = "the container runtime sets these variables; to try the plugin by hand, use cnitool"
-	case codeDecode, codeConfig:
-		out.Details = "correct the network configuration (usually in /etc/cni/net.d)"
-	case codeVersion:
-		out.Details = "set cniVersion in the network configuration to one of 0.4.0, 1.0.0, 1.1.0"
-	case codeNetns:
-		out.Details = "CNI_NETNS must be the path of the pod's network namespace, not the node's"
-	}
-	return out
+	return withDetail(e, do)
 }
 
 // agentError says why the agent did not do what it was asked.
@@ -95,13 +84,21 @@ func interfaceError(err error) error {
 }
 
 // withDetail adds to the details of an error of the plugin.
-func withDetail(err error, detail string) error {
+func withDetail(e *types.Error, detail string) *types.Error {
+	if e.Details != "" {
+		detail = e.Details + "; " + detail
+	}
+	return types.NewError(e.Code, e.Msg, detail)
+}
+
+// withDetails adds to the details of an error that holds one of the plugin's.
+func withDetails(err error, details []string) error {
 	var e *types.Error
 	if !errors.As(err, &e) {
 		return err
 	}
-	if e.Details == "" {
-		return types.NewError(e.Code, e.Msg, detail)
+	for _, d := range details {
+		e = withDetail(e, d)
 	}
-	return types.NewError(e.Code, e.Msg, e.Details+"; "+detail)
+	return e
 }

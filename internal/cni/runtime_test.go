@@ -58,6 +58,12 @@ type world struct {
 	conf map[string]any
 }
 
+// newRuntimeState is a runtime that remembers no result.
+func newRuntimeState(t *testing.T) *libcni.CNIConfig {
+	return libcni.NewCNIConfigWithCacheDir([]string{binaries}, t.TempDir(),
+		&invoke.DefaultExec{RawExec: &invoke.RawExec{Stderr: os.Stderr}})
+}
+
 const (
 	range4 = "10.244.1.0/24"
 	range6 = "fd00:10:244:1::/64"
@@ -67,8 +73,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, node: netnstest.New(t), agent: agenttest.Start(t), data: t.TempDir()}
 	w.node.Sysctl("ipv4/ip_forward", "1")
 	w.node.Sysctl("ipv6/conf/all/forwarding", "1")
-	w.cni = libcni.NewCNIConfigWithCacheDir([]string{binaries}, t.TempDir(),
-		&invoke.DefaultExec{RawExec: &invoke.RawExec{Stderr: os.Stderr}})
+	w.cni = newRuntimeState(t)
 	w.conf = map[string]any{
 		"type": "hedgerow-cni", "socket": w.agent.Socket, "mtu": 1400,
 		"ipam": ipam(w.data, range4, range6),

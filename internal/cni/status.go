@@ -2,21 +2,16 @@ package cni
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/types"
+	"github.com/hedgerow-net/hedgerow/internal/podnet"
 )
 
 // status says whether ADD can be served: the agent is ready and the node forwards.
 func (c *command) status() error {
-	if err := c.forwards(); err != nil {
-		var e *types.Error
-		if errors.As(err, &e) {
-			return fail(codeNotAvailable, errors.New(e.Msg), e.Details)
-		}
-		return err
+	if err := podnet.CheckForwarding(c.families()); err != nil {
+		return fail(codeNotAvailable, err, "pods cannot reach each other until then")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
