@@ -1,0 +1,178 @@
+package thirdparty
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
+	apiextensionsclient "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset/typed/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
+
+	"github.com/hedgerow-net/hedgerow/deploy/crds"
+)
+
+// pollInterval is how often a definition is looked at while it is waited for: the API server takes about a hundred of them.
+const pollInterval = 10 * time.Millisecond
+
+// definer writes CustomResourceDefinitions and waits until what they define is served.
+type definer struct {
+	definitions apiextensionsclient.CustomResourceDefinitionInterface
+	api         rest.Interface
+}
+
+// newDefiner makes a definer that may do what the configuration allows.
+func newDefiner(config *rest.Config) (*definer, error) {
+	config = rest.CopyConfig(config)
+	config.ContentConfig = rest.ContentConfig{ContentType: runtime.ContentTypeJSON}
+	config.QPS = -1
+	clients, err := clientset.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for definitions: %w", err)
+	}
+	return &definer{definitions: clients.ApiextensionsV1().CustomResourceDefinitions(), api: clients.Discovery().RESTClient()}, nil
+}
+
+// EnsureCRDs creates or updates the definition of the alpha policy API and returns when policies can be written, read and
+// discovered. It ends with an error when the context does.
+func EnsureCRDs(ctx context.Context, config *rest.Config) error {
+	definer, err := newDefiner(config)
+	if err != nil {
+		return err
+	}
+	return definer.definePolicy(ctx)
+}
+
+// definePolicy makes the alpha policy API be served.
+func (d *definer) definePolicy(ctx context.Context) error {
+	crd, err := crds.NetworkPolicys()
+	if err != nil {
+		return err
+	}
+	return d.define(ctx, crd)
+}
+
+// define makes the definition be as wanted and returns when it is served. A definition of the same name that belongs to somebody else is
+// left alone: if it serves what is wanted that is good enough, otherwise the error is a conflict.
+func (d *definer) define(ctx context.Context, want *apiextensionsv1.CustomResourceDefinition) error {
+	for {
+		done, err := d.write(ctx, want)
+		if err != nil {
+			return err
+		}
+		if done {
+			return d.awaitServed(ctx, want)
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			return fmt.Errorf("define %s: %w", want.Name, err)
+		}
+	}
+}
+
+// write tries once to create or update the definition. Neither done nor an error: try again.
+func (d *definer) write(ctx context.Context, want *apiextensionsv1.CustomResourceDefinition) (done bool, err error) {
+	existing, err := d.definitions.Get(ctx, want.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		_, err = d.definitions.Create(ctx, want, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			return false, nil
+		}
+	case err != nil:
+	case existing.DeletionTimestamp != nil:
+		return false, nil // it is on its way out; its objects go first
+	case !sameOwner(existing, want):
+		return true, checkServes(existing, want)
+	default:
+		_, err = d.definitions.Update(ctx, updated(existing, want), metav1.UpdateOptions{})
+		if apierrors.IsConflict(err) {
+			return false, nil
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("define %s: %w", want.Name, err)
+	}
+	return true, nil
+}
+
+// sameOwner tells whether the existing definition is the wanted one's author's to change.
+func sameOwner(existing, want *apiextensionsv1.CustomResourceDefinition) bool {
+	if want.Name == crds.NetworkPolicysName {
+		return true
+	}
+	return equality.Semantic.DeepEqual(existing.OwnerReferences, want.OwnerReferences)
+}
+
+// checkServes returns an error when an existing definition does not serve what is wanted.
+func checkServes(existing, want *apiextensionsv1.CustomResourceDefinition) error {
+	if existing.Spec.Names.Kind != want.Spec.Names.Kind || existing.Spec.Scope != want.Spec.Scope {
+		return newConflict(want.Name, fmt.Sprintf("it defines the %s kind %s", existing.Spec.Scope, existing.Spec.Names.Kind))
+	}
+	served := map[string]bool{}
+	for _, version := range existing.Spec.Versions {
+		served[version.Name] = version.Served
+	}
+	for _, version := range want.Spec.Versions {
+		if !served[version.Name] {
+			return newConflict(want.Name, "it does not serve version "+version.Name)
+		}
+	}
+	return nil
+}
+
+// newConflict is the explanation for a kind whose definition belongs to somebody else.
+func newConflict(definition, why string) error {
+	resource := schema.GroupResource{Group: apiextensionsv1.GroupName, Resource: "customresourcedefinitions"}
+	return apierrors.NewConflict(resource, definition, fmt.Errorf("the definition exists already and %s; delete it or choose another name", why))
+}
+
+// updated is the existing definition with the content of the wanted one.
+func updated(existing, want *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.CustomResourceDefinition {
+	out := existing.DeepCopy()
+	out.Spec = *want.Spec.DeepCopy()
+	for key, value := range want.Annotations {
+		metav1.SetMetaDataAnnotation(&out.ObjectMeta, key, value)
+	}
+	return out
+}
+
+// remove deletes a definition that belongs to the owner, with all objects of its kind, and waits until it is gone. A definition that
+// is gone already, or is somebody else's, is left alone.
+func (d *definer) remove(ctx context.Context, name string, owner metav1.OwnerReference) error {
+	existing, err := d.definitions.Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("undefine %s: %w", name, err)
+	case !equality.Semantic.DeepEqual(existing.OwnerReferences, []metav1.OwnerReference{owner}):
+		return nil
+	}
+	only := metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(existing.UID))}
+	if err := d.definitions.Delete(ctx, name, only); err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("undefine %s: %w", name, err)
+	}
+	return wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
+		current, err := d.definitions.Get(ctx, name, metav1.GetOptions{})
+		gone := apierrors.IsNotFound(err) || err == nil && current.UID != existing.UID
+		return gone, nil
+	})
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
