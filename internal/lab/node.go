@@ -22,6 +22,7 @@ type Pod struct {
 	Address4, Address6 netip.Addr
 	HostIndex          uint32 // index of the pair's other end in the node
 	HostName           string
+	hostMAC            net.HardwareAddr
 }
 
 // Gateways of the pods: addresses of the node, on every host-side interface.
@@ -41,7 +42,7 @@ func NewNode(t testing.TB) *Node {
 		n.Sysctl(s, "1")
 	}
 	n.Sysctl("ipv6.conf.default.accept_dad", "0")
-	if err := n.Handle.LinkAdd(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}}); err != nil {
+	if err := n.Handle.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}}); err != nil {
 		t.Fatalf("add node interface: %v", err)
 	}
 	l := n.up("eth0")
@@ -64,7 +65,7 @@ func (n *Node) AddPod(name string, a4, a6 string) *Pod {
 		n.t.Fatalf("add veth of %s: %v", name, err)
 	}
 	host, inner := n.up(p.HostName), p.up("eth0")
-	p.HostIndex = uint32(host.Attrs().Index)
+	p.HostIndex, p.hostMAC = uint32(host.Attrs().Index), host.Attrs().HardwareAddr
 	n.addr(host, netip.PrefixFrom(gateway6, 64))
 	for _, a := range []netip.Addr{p.Address4, p.Address6} {
 		p.addr(inner, netip.PrefixFrom(a, a.BitLen()))
