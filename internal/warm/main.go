@@ -1,3 +1,4 @@
+// Command warm imports every package that the parts under construction will need, so that go.mod keeps them. It does nothing.
 package main
 
 import (
