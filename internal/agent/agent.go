@@ -27,8 +27,8 @@ import (
 type Datapath interface {
 	// Apply carries out one change or refuses it whole (datapath.ErrFull).
 	Apply(*datapath.Change) error
-	// Barrier returns when no packet is left that may have seen the tables before the last change.
-	Barrier()
+	// Barrier separates two changes: no packet is judged by what it read before the first and after the second.
+	Barrier() error
 	// Attach puts the tables into force in place of those of a former agent.
 	Attach() error
 	// Instance names the place of the tables for people.
@@ -225,7 +225,9 @@ func (a *Agent) step(sweeping bool) (compile.Stats, error) {
 	if !sweeping {
 		return plan.Stats, nil
 	}
-	a.o.Datapath.Barrier()
+	if err := a.o.Datapath.Barrier(); err != nil {
+		return plan.Stats, err
+	}
 	plan = a.compiler.Sweep()
 	return plan.Stats, a.apply(plan)
 }
@@ -234,8 +236,9 @@ func (a *Agent) step(sweeping bool) (compile.Stats, error) {
 func (a *Agent) apply(plan *compile.Plan) error {
 	a.names.Store(a.makeNames(plan.Reasons))
 	for i := range plan.Changes {
-		if i > 0 {
-			a.o.Datapath.Barrier()
+		if err := a.o.Datapath.Barrier(); err != nil {
+			a.compiler.Commit(i)
+			return fmt.Errorf("%w: %w", errBroken, err)
 		}
 		if err := a.o.Datapath.Apply(&plan.Changes[i]); err != nil {
 			a.compiler.Commit(i)

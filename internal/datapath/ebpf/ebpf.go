@@ -47,6 +47,8 @@ type Datapath struct {
 	sizes   Sizes
 	log     *slog.Logger
 
+	generation uint64 // see Barrier
+
 	closeOnce sync.Once
 }
 
@@ -98,7 +100,7 @@ func (d *Datapath) pinMaps() error {
 	m := &d.objects.programMaps
 	for name, pinned := range map[string]*cebpf.Map{
 		"endpoints": m.Endpoints, "profiles": m.Profiles, "networks": m.Networks, "verdicts": m.Verdicts,
-		"interfaces": m.Interfaces, "counters": m.Counters, "reasons": m.Reasons,
+		"interfaces": m.Interfaces, "generation": m.Generation, "counters": m.Counters, "reasons": m.Reasons,
 	} {
 		if err := pinned.Pin(filepath.Join(d.dir, name)); err != nil {
 			return fmt.Errorf("pin map %s in %s: %w", name, d.dir, err)

@@ -19,6 +19,7 @@ const (
 	programMapCounters   = "counters"
 	programMapEndpoints  = "endpoints"
 	programMapEvents     = "events"
+	programMapGeneration = "generation"
 	programMapInterfaces = "interfaces"
 	programMapNetworks   = "networks"
 	programMapProfiles   = "profiles"
@@ -79,6 +80,7 @@ type programMapSpecs struct {
 	Counters   *ebpf.MapSpec `ebpf:"counters"`
 	Endpoints  *ebpf.MapSpec `ebpf:"endpoints"`
 	Events     *ebpf.MapSpec `ebpf:"events"`
+	Generation *ebpf.MapSpec `ebpf:"generation"`
 	Interfaces *ebpf.MapSpec `ebpf:"interfaces"`
 	Networks   *ebpf.MapSpec `ebpf:"networks"`
 	Profiles   *ebpf.MapSpec `ebpf:"profiles"`
@@ -115,6 +117,7 @@ type programMaps struct {
 	Counters   *ebpf.Map `ebpf:"counters"`
 	Endpoints  *ebpf.Map `ebpf:"endpoints"`
 	Events     *ebpf.Map `ebpf:"events"`
+	Generation *ebpf.Map `ebpf:"generation"`
 	Interfaces *ebpf.Map `ebpf:"interfaces"`
 	Networks   *ebpf.Map `ebpf:"networks"`
 	Profiles   *ebpf.Map `ebpf:"profiles"`
@@ -127,6 +130,7 @@ func (m *programMaps) Close() error {
 		m.Counters,
 		m.Endpoints,
 		m.Events,
+		m.Generation,
 		m.Interfaces,
 		m.Networks,
 		m.Profiles,

@@ -103,6 +103,14 @@ struct {
 	__type(value, __u32);
 } interfaces SEC(".maps");
 
+/* Goes up between two changes of the tables: see judge_stable. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} generation SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 16384);
@@ -612,8 +620,6 @@ static __always_inline int parse(struct bpf_nf_ctx *ctx, struct packet *p)
 		return -1;
 	if (!p->unparsed)
 		parse_transport(p);
-	load_end(&p->source);
-	load_end(&p->destination);
 	return 0;
 }
 
@@ -677,6 +683,48 @@ static __always_inline int judge_packet(struct packet *p, struct flow *f, struct
 	return judge_tracked(p, f, ct, info, bytes, j);
 }
 
+/* Reads the generation. Lookups before the call are done before it, and those after the call are not begun before it. */
+static __always_inline __u64 current_generation(void)
+{
+	__u32 zero = 0;
+	__u64 *g, word, fence = 0;
+
+	/* An atomic that returns a value is a full barrier (Documentation/bpf/standardization/instruction-set.rst). */
+	__sync_fetch_and_add(&fence, 1);
+	g = bpf_map_lookup_elem(&generation, &zero);
+	word = g ? read_once(g) : 0;
+	__sync_fetch_and_add(&fence, 1);
+	return word + (fence - 2);
+}
+
+/*
+ * Judges the packet by one state of the tables. A verdict takes several lookups; when the tables went from one change to the next
+ * meanwhile, the lookups may belong to different states, and the packet is judged again. The generation goes up after one change is complete
+ * and before the next begins, so a verdict under one generation has seen at most one change in the making, which is harmless.
+ */
+static __always_inline int judge_stable(struct packet *p, struct flow *f, struct end *client, struct end *server, __u32 in, unsigned long nfct,
+					__u32 bytes, struct judgement *j)
+{
+	for (int i = 0; i < 4; i++) {
+		__u64 before = current_generation();
+		int accept;
+
+		f->client = &p->source;
+		f->server = &p->destination;
+		f->client_port = p->source_port;
+		f->server_port = p->destination_port;
+		f->protocol = p->protocol;
+		f->reply = 0;
+		load_end(&p->source);
+		load_end(&p->destination);
+		accept = judge_packet(p, f, client, server, in, nfct, bytes, j);
+		if (current_generation() == before)
+			return accept;
+	}
+	j->reason = REASON_NO_VERDICT;
+	return 0;
+}
+
 SEC("netfilter")
 int hedgerow(struct bpf_nf_ctx *ctx)
 {
@@ -688,16 +736,11 @@ int hedgerow(struct bpf_nf_ctx *ctx)
 
 	if (ctx->state->in)
 		in = ctx->state->in->ifindex;
-	if (parse(ctx, &p)) {
-		/* Without an IP header there is no end that could allow it. */
+	/* Without an IP header there is no end that could allow it. */
+	if (parse(ctx, &p))
 		j.reason = REASON_MALFORMED;
-	} else {
-		f.client_port = p.source_port;
-		f.server_port = p.destination_port;
-		f.protocol = p.protocol;
-		if (judge_packet(&p, &f, &client, &server, in, ctx->skb->_nfct, bytes, &j))
-			return NF_ACCEPT;
-	}
+	else if (judge_stable(&p, &f, &client, &server, in, ctx->skb->_nfct, bytes, &j))
+		return NF_ACCEPT;
 	return drop(&f, &j, bytes);
 }
 
