@@ -79,7 +79,11 @@ func (i *inProcess) interfaces() (n int) {
 		if err != nil {
 			i.t.Error(err)
 		}
-		n = len(list) - 1
+		for _, l := range list {
+			if l.Type() == "veth" {
+				n++
+			}
+		}
 	})
 	return n
 }

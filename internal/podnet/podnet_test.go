@@ -63,6 +63,12 @@ func TestSetupState(t *testing.T) {
 	if pair.HostName != HostName(w.pod.Owner) || pair.MTU != 1420 {
 		t.Errorf("pair: %+v", pair)
 	}
+	if diff := cmp.Diff(hardwareAddr(w.pod.Owner, "host"), pair.HostMAC); diff != "" {
+		t.Errorf("hardware address of the host side (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(hardwareAddr(w.pod.Owner, "pod"), pair.PodMAC); diff != "" {
+		t.Errorf("hardware address of the pod side (-want +got):\n%s", diff)
+	}
 	podLink, podText := describe(t, w.ns, "eth0")
 	hostLink, hostText := describe(t, w.node, pair.HostName)
 	replace := strings.NewReplacer(podLink.Attrs().HardwareAddr.String(), "POD", hostLink.Attrs().HardwareAddr.String(), "HOST")

@@ -18,7 +18,7 @@ type NS struct {
 	file *os.File
 }
 
-// New makes a namespace with nothing in it but a loopback interface that is down. It is closed when the test ends.
+// New makes a namespace with nothing in it but what the kernel puts there, all of it down. It is closed when the test ends.
 func New(tb testing.TB) *NS {
 	tb.Helper()
 	type made struct {
