@@ -27,6 +27,8 @@ type Process struct {
 	LogFile string
 	// Grace is how long the process may take to end after SIGTERM before it is killed.
 	Grace time.Duration
+	// Logger is told of every end that was not asked for.
+	Logger *slog.Logger
 }
 
 // Times between starts. The first restart is at once, because one crash must not open a gap in service; the next ones wait, because a
@@ -59,7 +61,7 @@ func Run(ctx context.Context, spawner *spawn.Spawner, p Process) error {
 		if time.Since(start) > settled {
 			pause = 0
 		}
-		slog.Warn("child process ended, starting it again", "process", p.Name, "error", err, "pause", pause, "log", p.LogFile)
+		p.Logger.Warn("child process ended, starting it again", "process", p.Name, "error", err, "pause", pause, "log", p.LogFile)
 		if !sleep(ctx, pause) {
 			return nil
 		}

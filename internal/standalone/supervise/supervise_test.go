@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -43,7 +44,7 @@ func start(t *testing.T, role string) (logFile string, stop func()) {
 	done := make(chan error, 1)
 	go func() {
 		done <- Run(ctx, spawner, Process{
-			Name: role, LogFile: logFile, Grace: 100 * time.Millisecond,
+			Name: role, LogFile: logFile, Grace: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 			Command: func() *exec.Cmd {
 				cmd := exec.Command("/proc/self/exe")
 				cmd.Env = append(os.Environ(), roleVar+"="+role)
