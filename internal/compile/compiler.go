@@ -1,6 +1,11 @@
 package compile
 
-import "github.com/hedgerow-net/hedgerow/internal/datapath"
+import (
+	"math"
+
+	"github.com/hedgerow-net/hedgerow/internal/datapath"
+	"github.com/hedgerow-net/hedgerow/policy"
+)
 
 // Options are the limits of a compiler. The zero value means the limits of the tables.
 type Options struct {
@@ -10,25 +15,71 @@ type Options struct {
 	MaxRules datapath.RuleID
 }
 
+// The limits of the tables.
+const (
+	maxLocalPods = math.MaxUint16
+	maxRules     = 16383
+)
+
 // Compiler remembers what the kernel holds, as far as it was told by Commit, and plans the way to new worlds. It starts with empty
 // tables. It is not safe for concurrent use.
 type Compiler struct {
 	options Options
+
+	// Interned things and memories. They depend on no state of the kernel and survive plans that are not committed.
+	selectors  *selectors
+	signatures *signatures
+	clauses    *clauses
+	rows       *rows
+	reasons    *reasons
+	pods       *pods
+
+	reserved   *reserved
+	installed  *installed
+	groupIDs   ids
+	profileIDs ids
+	indices    ids
+	unswept    int // changes since a Sweep was empty
+
+	// Of the plan that is being made.
+	current map[string]*profile // by content: those in force, and new ones
+	inForce map[localKey]datapath.ProfileIndex
+	planned map[datapath.ProfileIndex]bool
+	pending *pending
+	// interfaces are those of the last world's attachments, policies its policies.
+	interfaces map[uint32]bool
+	policies   map[*policy.Policy]bool
+}
+
+// pending is a plan that was handed out and not committed.
+type pending struct {
+	steps []*step
+	// settled is the number of steps after which no profile of the old world is in force, and the groups in next mean what next says.
+	settled int
+	next    map[*group]*signature
 }
 
 // New returns a compiler for empty tables.
-func New(options Options) *Compiler { return &Compiler{options: options} }
-
-// Update plans the way from the committed state to the world. Nothing of it is taken as done before Commit; a plan that was not
-// committed is forgotten by the next Update or Sweep.
-func (c *Compiler) Update(w *World) *Plan { return &Plan{} }
-
-// Sweep plans the removal of what the committed state no longer needs: entries of old profiles and groups, distinctions that no selector
-// makes any more. Call it when nothing else is to do, apply and Commit it like an Update, and go on until it is empty. Between the
-// application of any plan and that of a Sweep made after it, a grace period (RCU) must pass: packets may still hold what is removed.
-func (c *Compiler) Sweep() *Plan { return &Plan{} }
-
-// Commit says that the first applied changes of the last plan are in the kernel and the others are not. After a failure, commit what
-// succeeded; then Sweep, to make room, or Update again. An error that leaves open what was applied calls for a new Compiler and new
-// tables.
-func (c *Compiler) Commit(applied int) {}
+func New(options Options) *Compiler {
+	if options.MaxLocalPods <= 0 || options.MaxLocalPods > maxLocalPods {
+		options.MaxLocalPods = maxLocalPods
+	}
+	if options.MaxRules == 0 {
+		options.MaxRules = maxRules
+	}
+	c := &Compiler{
+		options:    options,
+		selectors:  newSelectors(),
+		signatures: newSignatures(),
+		clauses:    newClauses(),
+		rows:       &rows{byKey: map[string]*row{}},
+		reasons:    newReasons(options.MaxRules),
+		pods:       newPods(),
+		installed:  newInstalled(),
+		groupIDs:   newIDs(uint32(datapath.FirstGroup), math.MaxUint32),
+		profileIDs: newIDs(1, uint32(datapath.MaxProfileID)),
+		indices:    newIDs(1, uint32(options.MaxLocalPods)),
+	}
+	c.reserved = newReserved(c.signatures)
+	return c
+}

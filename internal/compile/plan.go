@@ -35,9 +35,10 @@ type Problem struct {
 	Message string
 }
 
-// Stats are the sizes of the tables once the plan is applied.
+// Stats are the sizes of the tables once the plan is applied. Groups and Profiles (of both directions) count those in force, Verdicts all
+// entries, also those that wait for a Sweep.
 type Stats struct {
 	Endpoints, LocalPods, Groups, Profiles, Verdicts, Rules int
-	// Sweepable counts groups and profiles that wait for a Sweep.
+	// Sweepable counts the changes since a Sweep last found nothing to do, those of the plan included. 0: a Sweep would be empty.
 	Sweepable int
 }

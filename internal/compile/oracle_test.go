@@ -1,0 +1,257 @@
+package compile
+
+import (
+	"fmt"
+	"maps"
+	"math/rand"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/hedgerow-net/hedgerow/internal/datapath"
+	"github.com/hedgerow-net/hedgerow/internal/datapath/datapathtest"
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// judge drives a compiler and tables through random worlds.
+type judge struct {
+	t        *rapid.T
+	compiler *Compiler
+	tables   *datapathtest.Tables
+	flows    []datapathtest.Flow
+	random   *rand.Rand
+	// applied tells of every write, for failures.
+	applied []string
+}
+
+func sidesOf(j datapathtest.Judgement) sides {
+	if j.Closed != 0 {
+		return sides{}
+	}
+	return sides{j.Egress.Action == datapath.Accept, j.Ingress.Action == datapath.Accept}
+}
+
+func (j *judge) current() []sides {
+	now := make([]sides, len(j.flows))
+	for i, f := range j.flows {
+		now[i] = sidesOf(j.tables.Judge(f))
+	}
+	return now
+}
+
+// TestEveryWrite applies random transitions write by write, in random order where the interface leaves it open. After every write every
+// flow must be judged, in each direction, as in the old world or as in the new one; at the end as in the new one, for the same reason.
+// Now and then a plan ends in the middle, because the tables are full.
+func TestEveryWrite(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), flows: flows()}
+		j.random = rand.New(rand.NewSource(rapid.Int64().Draw(t, "order")))
+		w := newRandomWorld(t)
+		j.start(w.world())
+		w.edit()
+		for range rapid.IntRange(1, 6).Draw(t, "worlds") {
+			world := w.world()
+			j.transit(world, w.onlyPolicies)
+			for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "sweeps") {
+				j.apply(j.compiler.Sweep(), j.current(), j.current(), true)
+			}
+			w.edit()
+		}
+		world := w.world()
+		j.transit(world, false)
+		j.finish(world)
+	})
+}
+
+// start fills the tables for the first time. Nobody looks meanwhile: a node's links are attached afterwards.
+func (j *judge) start(world *World) {
+	plan := j.compiler.Update(world)
+	for i := range plan.Changes {
+		if err := j.tables.Apply(&plan.Changes[i]); err != nil {
+			j.t.Fatalf("start: %v", err)
+		}
+	}
+	j.compiler.Commit(len(plan.Changes))
+}
+
+// transit goes to a new world, possibly with a stop in the middle.
+func (j *judge) transit(world *World, onlyPolicies bool) {
+	r := newReference(world)
+	next := make([]sides, len(j.flows))
+	for i, f := range j.flows {
+		next[i] = r.sides(f)
+	}
+	old := j.current()
+	plan := j.compiler.Update(world)
+	if len(plan.Changes) > 1 && rapid.IntRange(0, 4).Draw(j.t, "stop") == 0 {
+		stopped := *plan
+		stopped.Changes = plan.Changes[:rapid.IntRange(0, len(plan.Changes)-1).Draw(j.t, "applied")]
+		j.apply(&stopped, old, next, onlyPolicies)
+		old = j.current()
+		plan = j.compiler.Update(world)
+		onlyPolicies = false
+	}
+	j.apply(plan, old, next, onlyPolicies)
+	for i, f := range j.flows {
+		if got := sidesOf(j.tables.Judge(f)); got != next[i] {
+			j.fail(world, f, "after the plan: got %+v, want %+v\n%s", got, next[i], r.decide(f))
+		}
+	}
+	j.compareReasons(r, plan)
+	if stats := j.compiler.stats(nil); stats != plan.Stats {
+		j.t.Fatalf("stats of the plan %+v, of the committed state %+v", plan.Stats, stats)
+	}
+	if again := j.compiler.Update(world); !again.Empty() {
+		j.t.Fatalf("a second update to the same world changes something: %+v", again.Changes)
+	}
+	j.compiler.Commit(0)
+}
+
+// apply carries out the plan write by write and commits it.
+func (j *judge) apply(plan *Plan, old, next []sides, consistent bool) {
+	j.applied = nil
+	for i := range plan.Changes {
+		before := clone(j.tables)
+		writes, err := j.tables.Writes(&plan.Changes[i], j.random)
+		if err != nil {
+			j.t.Fatalf("change %d: %v", i, err)
+		}
+		for _, w := range writes {
+			j.applied = append(j.applied, fmt.Sprintf("%d: %s", i, w.Name))
+			if err := w.Do(); err != nil {
+				j.t.Fatalf("%s: %v\nwrites:\n%s\ntables:\n%s", w.Name, err, strings.Join(j.applied, "\n"), j.tables)
+			}
+			if strings.HasPrefix(w.Name, "put verdict") && j.random.Intn(8) > 0 {
+				continue // Nothing refers to it yet; looking now and then is enough.
+			}
+			j.check(before, old, next, consistent)
+		}
+	}
+	j.compiler.Commit(len(plan.Changes))
+}
+
+// check compares all flows with the old and new world, also for a packet that read the source's words before this change began.
+func (j *judge) check(before *datapathtest.Tables, old, next []sides, consistent bool) {
+	seen := map[string]map[bool]bool{} // of a pod's direction: whether it was seen as new (true) or old
+	for i, f := range j.flows {
+		now := sidesOf(j.tables.Judge(f))
+		j.oneOf("now", f, now, old[i], next[i])
+		if before != nil {
+			j.oneOf("straddling", f, sidesOf(datapathtest.JudgeStraddling(before, j.tables, f)), old[i], next[i])
+			j.oneOf("straddling back", f, sidesOf(datapathtest.JudgeStraddling(j.tables, before, f)), old[i], next[i])
+		}
+		if consistent {
+			note(seen, "egress of "+f.Source.String(), now.egress, old[i].egress, next[i].egress)
+			note(seen, "ingress of "+f.Destination.String(), now.ingress, old[i].ingress, next[i].ingress)
+		}
+	}
+	for who, what := range seen {
+		if len(what) > 1 {
+			j.t.Fatalf("%s is a mix of old and new\nwrites:\n%s", who, strings.Join(j.applied, "\n"))
+		}
+	}
+}
+
+func note(seen map[string]map[bool]bool, who string, now, old, next bool) {
+	if old == next {
+		return
+	}
+	if seen[who] == nil {
+		seen[who] = map[bool]bool{}
+	}
+	seen[who][now == next] = true
+}
+
+func (j *judge) oneOf(when string, f datapathtest.Flow, got, old, next sides) {
+	if got.egress != old.egress && got.egress != next.egress || got.ingress != old.ingress && got.ingress != next.ingress {
+		j.t.Fatalf("%s %+v: got %+v, old world %+v, new world %+v\nwrites:\n%s\ntables:\n%s", when, f, got, old, next, strings.Join(j.applied, "\n"), j.tables)
+	}
+}
+
+func (j *judge) fail(world *World, f datapathtest.Flow, format string, args ...any) {
+	j.t.Helper()
+	j.t.Fatalf("%+v: %s\nworld: %s\ntables:\n%s", f, fmt.Sprintf(format, args...), worldText(world), j.tables)
+}
+
+// compareReasons checks that rule ids stand for the reasons that Evaluate gives.
+func (j *judge) compareReasons(r *reference, plan *Plan) {
+	for _, f := range j.flows {
+		got, want := j.tables.Judge(f), r.decide(f)
+		if got.Closed != 0 || want.Egress.Cause == policy.CauseSelf {
+			continue
+		}
+		if r.local[f.Source] {
+			j.compareReason(plan, f, got.Egress.Rule, want.Egress.Reason)
+		}
+		if r.local[f.Destination] && want.Ingress.Cause != policy.CauseNode {
+			j.compareReason(plan, f, got.Ingress.Rule, want.Ingress.Reason)
+		}
+	}
+}
+
+func (j *judge) compareReason(plan *Plan, f datapathtest.Flow, rule datapath.RuleID, want policy.Reason) {
+	got, found := plan.Reasons[rule]
+	if !found {
+		// Profile 0: nothing looks at the pod in this direction.
+		got = policy.Reason{Action: policy.Accept, Direction: want.Direction, Cause: policy.CauseNotIsolated}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		j.t.Fatalf("reason of %+v, rule %d (-want +got):\n%s", f, rule, diff)
+	}
+}
+
+// finish sweeps until nothing is left to do and compares the tables with freshly compiled ones.
+func (j *judge) finish(world *World) {
+	for range 10 {
+		plan := j.compiler.Sweep()
+		if plan.Empty() {
+			break
+		}
+		j.apply(plan, j.current(), j.current(), true)
+	}
+	if plan := j.compiler.Sweep(); !plan.Empty() {
+		j.t.Fatalf("sweeping does not end: %+v", plan.Changes)
+	}
+	fresh := datapathtest.New()
+	plan := New(Options{}).Update(world)
+	for i := range plan.Changes {
+		if err := fresh.Apply(&plan.Changes[i]); err != nil {
+			j.t.Fatalf("apply to fresh tables: %v", err)
+		}
+	}
+	if diff := cmp.Diff(sizes(fresh), sizes(j.tables)); diff != "" {
+		j.t.Fatalf("sizes of tables (-fresh +swept):\n%s\nfresh:\n%s\nswept:\n%s", diff, fresh, j.tables)
+	}
+}
+
+func sizes(t *datapathtest.Tables) map[string]int {
+	return map[string]int{
+		"endpoints": len(t.Endpoints), "networks": len(t.Networks), "profiles": len(t.Profiles), "interfaces": len(t.Interfaces), "verdicts": len(t.Verdicts),
+	}
+}
+
+func clone(t *datapathtest.Tables) *datapathtest.Tables {
+	return &datapathtest.Tables{
+		Endpoints: maps.Clone(t.Endpoints), Networks: maps.Clone(t.Networks), Profiles: maps.Clone(t.Profiles),
+		Interfaces: maps.Clone(t.Interfaces), Verdicts: maps.Clone(t.Verdicts),
+	}
+}
+
+func worldText(w *World) string {
+	var b strings.Builder
+	for _, ns := range w.Namespaces {
+		fmt.Fprintf(&b, "\nnamespace %s %v isolated %t", ns.Name, ns.Labels, ns.Isolation != nil)
+	}
+	for _, p := range w.Pods {
+		fmt.Fprintf(&b, "\npod %+v", *p)
+	}
+	for _, p := range w.Policies {
+		fmt.Fprintf(&b, "\npolicy %+v %+v", p.Ref, *p)
+	}
+	for _, a := range w.Attachments {
+		fmt.Fprintf(&b, "\nattachment %+v", a)
+	}
+	return b.String()
+}

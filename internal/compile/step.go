@@ -1,0 +1,157 @@
+package compile
+
+import (
+	"net/netip"
+
+	"github.com/hedgerow-net/hedgerow/internal/datapath"
+)
+
+// step is one datapath.Change, in terms of the compiler's own objects.
+type step struct {
+	rows         []placedRow
+	networks     map[netip.Prefix]datapath.GroupID
+	locals       map[datapath.ProfileIndex]*local
+	interfaces   []uint32
+	endpoints    map[netip.Addr]endpoint
+	noEndpoints  []netip.Addr
+	noInterfaces []uint32
+	noLocals     []datapath.ProfileIndex
+	noNetworks   []netip.Prefix
+	noRows       []placedRow
+}
+
+// placedRow is a row at its place in the verdict table.
+type placedRow struct {
+	profile *profile
+	group   *group
+	row     *row
+}
+
+func newStep() *step {
+	return &step{
+		networks:  map[netip.Prefix]datapath.GroupID{},
+		locals:    map[datapath.ProfileIndex]*local{},
+		endpoints: map[netip.Addr]endpoint{},
+	}
+}
+
+func (s *step) empty() bool {
+	return len(s.rows)+len(s.networks)+len(s.locals)+len(s.interfaces)+len(s.endpoints)+
+		len(s.noEndpoints)+len(s.noInterfaces)+len(s.noLocals)+len(s.noNetworks)+len(s.noRows) == 0
+}
+
+// entries returns the entries that a placed row has in the verdict table: none when anyGroup's say the same.
+func (c *Compiler) entries(r placedRow) []entry {
+	if r.group != c.reserved.any && r.row == c.anyRow(r.profile) {
+		return nil
+	}
+	return r.row.entries
+}
+
+func (r placedRow) key(e entry) datapath.VerdictKey {
+	return datapath.VerdictKey{Profile: r.profile.id, Group: r.group.id, Protocol: uint8(e.protocol), Port: e.port}
+}
+
+// change is the step as the datapath takes it.
+func (c *Compiler) change(s *step) datapath.Change {
+	change := datapath.Change{
+		PutNetworks: s.networks, PutInterfaces: s.interfaces,
+		DeleteEndpoints: s.noEndpoints, DeleteInterfaces: s.noInterfaces, DeleteProfiles: s.noLocals, DeleteNetworks: s.noNetworks,
+	}
+	if len(s.rows) > 0 {
+		change.PutVerdicts = map[datapath.VerdictKey]datapath.Verdict{}
+	}
+	for _, r := range s.rows {
+		for _, e := range c.entries(r) {
+			change.PutVerdicts[r.key(e)] = e.verdict
+		}
+	}
+	for _, r := range s.noRows {
+		for _, e := range c.entries(r) {
+			change.DeleteVerdicts = append(change.DeleteVerdicts, r.key(e))
+		}
+	}
+	if len(s.locals) > 0 {
+		change.PutProfiles = map[datapath.ProfileIndex]datapath.Profile{}
+	}
+	for index, l := range s.locals {
+		change.PutProfiles[index] = l.word()
+	}
+	if len(s.endpoints) > 0 {
+		change.PutEndpoints = make(map[netip.Addr]datapath.Endpoint, len(s.endpoints))
+	}
+	for a, e := range s.endpoints {
+		change.PutEndpoints[a] = datapath.Endpoint{Group: e.group.id, Index: e.index}
+	}
+	return change
+}
+
+// install makes the step part of the committed state.
+func (c *Compiler) install(s *step) {
+	in := c.installed
+	for _, r := range s.rows {
+		r.profile.written[r.group] = r.row
+		in.profiles[r.profile.id] = r.profile
+		if !r.group.isReserved() {
+			in.groups[r.group.id] = r.group
+		}
+		in.verdicts += len(c.entries(r))
+	}
+	for prefix, id := range s.networks {
+		in.networks[prefix] = id
+	}
+	for index, l := range s.locals {
+		installed := *l
+		if old := in.locals[index]; old != nil {
+			installed.endpoints = old.endpoints
+		}
+		in.locals[index] = &installed
+	}
+	for _, i := range s.interfaces {
+		in.interfaces[i] = true
+	}
+	for a, e := range s.endpoints {
+		in.put(a, e)
+		if !e.group.isReserved() {
+			in.groups[e.group.id] = e.group
+		}
+	}
+	c.uninstall(s)
+}
+
+func (c *Compiler) uninstall(s *step) {
+	in := c.installed
+	for _, a := range s.noEndpoints {
+		in.drop(a)
+	}
+	for _, i := range s.noInterfaces {
+		delete(in.interfaces, i)
+	}
+	for _, index := range s.noLocals {
+		delete(in.locals, index)
+	}
+	for _, prefix := range s.noNetworks {
+		delete(in.networks, prefix)
+	}
+	for _, r := range s.noRows {
+		in.verdicts -= len(c.entries(r))
+		delete(r.profile.written, r.group)
+		if len(r.profile.written) == 0 {
+			delete(in.profiles, r.profile.id)
+		}
+	}
+	for id, g := range in.groups {
+		if g.members == 0 && !c.hasRows(g) {
+			delete(in.groups, id)
+		}
+	}
+}
+
+func (c *Compiler) hasRows(g *group) bool {
+	for _, p := range c.installed.profiles {
+		if p.written[g] != nil {
+			return true
+		}
+	}
+	return false
+}

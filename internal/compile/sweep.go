@@ -1,0 +1,134 @@
+package compile
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+)
+
+// Sweep plans the removal of what the committed state no longer needs: entries of old profiles and groups, distinctions that no selector
+// makes any more. Call it when nothing else is to do, apply and Commit it like an Update, and go on until it is empty. Between the
+// application of any plan and that of a Sweep made after it, a grace period (RCU) must pass: packets may still hold what is removed.
+func (c *Compiler) Sweep() *Plan {
+	c.begin()
+	live := c.installed.live()
+	s := newStep()
+	c.sweepRows(s, live)
+	c.sweepLocals(s)
+	next := c.merge(s, usesOf(live))
+	c.pending = &pending{next: next}
+	if s.empty() {
+		c.unswept = 0
+	} else {
+		c.pending.steps, c.pending.settled = []*step{s}, 1
+	}
+	c.forget(live)
+	return c.plan(nil, nil)
+}
+
+// sweepRows removes the rows of profiles that no pod has and of groups that have no endpoint.
+func (c *Compiler) sweepRows(s *step, live map[*profile]bool) {
+	for _, p := range c.installed.profiles {
+		for g, r := range p.written {
+			if !live[p] || !g.isReserved() && g.members == 0 {
+				s.noRows = append(s.noRows, placedRow{p, g, r})
+			}
+		}
+	}
+}
+
+// sweepLocals removes the words of local pods that no endpoint refers to, and interfaces that are neither an attachment's nor a local
+// pod's in force.
+func (c *Compiler) sweepLocals(s *step) {
+	inForce := map[uint32]bool{}
+	for index, l := range c.installed.locals {
+		if l.endpoints == 0 {
+			s.noLocals = append(s.noLocals, index)
+		} else {
+			inForce[l.key.index] = true
+		}
+	}
+	for i := range c.installed.interfaces {
+		if !c.interfaces[i] && !inForce[i] {
+			s.noInterfaces = append(s.noInterfaces, i)
+		}
+	}
+}
+
+// merge moves endpoints of groups that no selector in use tells apart into one, that with the most members. The emptied groups' rows
+// are for the sweep after this. It returns what groups mean by the selectors in use.
+func (c *Compiler) merge(s *step, u *uses) map[*group]*signature {
+	next, into := map[*group]*signature{}, map[*signature]*group{}
+	for _, g := range c.byMembers() {
+		means := c.project(g.signature, u)
+		next[g], g.next = means, means
+		if into[means] == nil {
+			into[means] = g
+		}
+	}
+	networks := sortNetworks(c.installed.networks)
+	for a, e := range c.installed.endpoints {
+		if means := next[e.group]; means != nil && (means.kind != podKind || into[means] != e.group) {
+			c.mergeEndpoint(s, a, e, into[means], networks)
+		}
+	}
+	return next
+}
+
+// byMembers returns the groups in force whose meaning is known, the greatest first.
+func (c *Compiler) byMembers() []*group {
+	groups := slices.DeleteFunc(slices.Collect(maps.Values(c.installed.groups)), func(g *group) bool {
+		return !g.exact || g.members == 0
+	})
+	slices.SortFunc(groups, func(a, b *group) int { return cmp.Or(cmp.Compare(b.members, a.members), cmp.Compare(a.id, b.id)) })
+	return groups
+}
+
+// mergeEndpoint moves one endpoint; one that means the same as no endpoint is removed.
+func (c *Compiler) mergeEndpoint(s *step, a netip.Addr, e endpoint, into *group, networks networks) {
+	switch absent := networks.group(a, c.reserved); {
+	case into.signature.kind == podKind:
+		s.endpoints[a] = endpoint{into, e.index}
+	case absent.signature == into.signature && e.index == 0:
+		s.noEndpoints = append(s.noEndpoints, a)
+	}
+}
+
+// forget drops from the memories what nothing refers to any more.
+func (c *Compiler) forget(live map[*profile]bool) {
+	known := map[*profile]bool{}
+	for _, p := range c.installed.profiles {
+		known[p] = true
+	}
+	maps.Copy(known, live)
+	c.clauses.keep(c.policies, known)
+	c.selectors.keep(c.clauses.byKey)
+	signatures := c.signaturesInUse()
+	rows := map[*row]bool{}
+	for p := range known {
+		for _, r := range p.written {
+			rows[r] = true
+		}
+		for s, r := range p.rows {
+			if !signatures[s] && s.kind == podKind {
+				delete(p.rows, s)
+				continue
+			}
+			rows[r] = true
+		}
+	}
+	maps.DeleteFunc(c.signatures.byKey, func(_ string, s *signature) bool { return !signatures[s] })
+	c.reasons.keep(c.rows.keep(rows))
+}
+
+func (c *Compiler) signaturesInUse() map[*signature]bool {
+	used := map[*signature]bool{}
+	for _, s := range c.pods.byPod {
+		used[s.signature] = true
+	}
+	for _, g := range c.installed.groups {
+		used[g.signature], used[g.next] = true, true
+	}
+	return used
+}

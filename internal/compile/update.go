@@ -1,0 +1,88 @@
+package compile
+
+import (
+	"github.com/hedgerow-net/hedgerow/internal/datapath"
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// Update plans the way from the committed state to the world. Nothing of it is taken as done before Commit; a plan that was not
+// committed is forgotten by the next Update or Sweep.
+func (c *Compiler) Update(w *World) *Plan {
+	c.begin()
+	c.pods.absorb(w)
+	h := c.wish(w)
+	c.profile(w, h)
+	t := c.newTransition(h)
+	t.uses = usesOf(h.profiles())
+	c.sign(t.uses)
+	t.project()
+	t.classify()
+	t.leave()
+	t.separate()
+	t.assign()
+	t.write()
+	t.switchOver()
+	t.surround()
+	c.interfaces = h.interfaces
+	c.pending = t.pending()
+	return c.plan(h.closed, h.problems)
+}
+
+// begin forgets the last plan and finds out what is in force.
+func (c *Compiler) begin() {
+	c.pending = nil
+	c.current = map[string]*profile{}
+	for p := range c.installed.live() {
+		c.current[p.key] = p
+	}
+	c.inForce = map[localKey]datapath.ProfileIndex{}
+	for index, l := range c.installed.locals {
+		if l.endpoints > 0 {
+			c.inForce[l.key] = index
+		}
+	}
+	c.planned = map[datapath.ProfileIndex]bool{}
+}
+
+// profile gives every local pod the profiles that the policies in effect make.
+func (c *Compiler) profile(w *World, h *wishes) {
+	index := c.index(w)
+	for _, local := range h.locals {
+		selecting := index.selecting(local.pod)
+		local.ingress = c.profileOf(policy.Ingress, local.pod.pod, selecting[policy.Ingress])
+		local.egress = c.profileOf(policy.Egress, local.pod.pod, selecting[policy.Egress])
+	}
+}
+
+// project finds out what installed groups mean in terms of the distinctions that will be in use.
+func (t *transition) project() {
+	for _, g := range t.installed.groups {
+		g.next = t.Compiler.project(g.signature, t.uses)
+	}
+}
+
+func (t *transition) pending() *pending {
+	p := &pending{next: map[*group]*signature{}}
+	for _, s := range []*step{t.close, t.regroup, t.reprofile, t.hand, t.appear} {
+		if !s.empty() {
+			p.steps = append(p.steps, s)
+		}
+		if s != t.appear {
+			p.settled = len(p.steps)
+		}
+	}
+	for g := range t.used {
+		if !g.isReserved() {
+			p.next[g] = g.next
+		}
+	}
+	return p
+}
+
+func (c *Compiler) plan(closed map[string]string, problems []Problem) *Plan {
+	plan := &Plan{Reasons: c.reasons.share(), Closed: closed, Problems: problems, Stats: c.stats(c.pending.steps)}
+	for _, s := range c.pending.steps {
+		plan.Changes = append(plan.Changes, c.change(s))
+	}
+	return plan
+}
