@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/hedgerow-net/hedgerow/internal/agent"
 	"github.com/hedgerow-net/hedgerow/internal/cluster"
+	"github.com/hedgerow-net/hedgerow/internal/datapath/conntrack"
 	"github.com/hedgerow-net/hedgerow/internal/datapath/ebpf"
 )
 
@@ -105,9 +107,17 @@ func (f *flags) run(ctx context.Context) error {
 		return err
 	}
 	defer dp.Close()
+	ctx, stop := context.WithCancel(ctx)
+	keeper, err := conntrack.Start(ctx, conntrack.Options{Logger: log})
+	if err != nil {
+		stop()
+		return err
+	}
+	defer keeper.Wait()
+	defer stop()
 	o := agent.Options{
 		NodeName: f.nodeName, Source: source, Datapath: dp, Socket: f.socket, StateDir: f.stateDir,
-		ClusterCIDRs: clusterCIDRs, PodCIDRs: podCIDRs, Logger: log,
+		ClusterCIDRs: clusterCIDRs, PodCIDRs: podCIDRs, Logger: log, Restorations: keeper.Restored,
 	}
 	if recorder != nil {
 		o.Recorder = recorder
@@ -166,4 +176,5 @@ func prefixes(flag string, texts []string) ([]netip.Prefix, error) {
 	return list, nil
 }
 
-func remove(bpfDir string) error { return ebpf.Remove(bpfDir) }
+// remove takes away the program and the table that keeps connection tracking on.
+func remove(bpfDir string) error { return errors.Join(ebpf.Remove(bpfDir), conntrack.Remove()) }

@@ -52,9 +52,9 @@ type Options struct {
 	PodCIDRs []netip.Prefix
 	// Recorder raises Events; nil: none.
 	Recorder Recorder
-	// Conntrack runs the keeper of connection tracking until ctx ends; nil: none.
-	Conntrack func(ctx context.Context) error
-	Logger    *slog.Logger
+	// Restorations tells how often connection tracking had to be turned on again; nil: nobody keeps it.
+	Restorations func() uint64
+	Logger       *slog.Logger
 }
 
 // Agent is one running node.
@@ -95,7 +95,7 @@ func New(o Options) (*Agent, error) {
 	a := &Agent{
 		o: o, log: o.Logger,
 		updates: make(chan cluster.Update, 1024), requests: make(chan request),
-		denials: newDenials(), metrics: newMetrics(),
+		denials: newDenials(), metrics: newMetrics(o.Restorations),
 		world: cluster.NewWorld(), compiler: compile.New(compile.Options{}), attachments: kept,
 		raised: map[string]string{},
 	}
@@ -115,9 +115,6 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.serve(ctx, listener) })
 	group.Go(func() error { return a.o.Source.Run(ctx, a.emit(ctx)) })
 	group.Go(func() error { return a.o.Datapath.Events(ctx, a.denied) })
-	if a.o.Conntrack != nil {
-		group.Go(func() error { return a.o.Conntrack(ctx) })
-	}
 	addresses := make(chan []netip.Addr)
 	group.Go(func() error { return watchAddresses(ctx, addresses) })
 	group.Go(func() error { return a.loop(ctx, addresses) })
@@ -157,7 +154,7 @@ func (a *Agent) loop(ctx context.Context, addresses <-chan []netip.Addr) error {
 		if !a.ready() {
 			continue
 		}
-		stats, err := a.step(sweeping)
+		stats, changed, err := a.step(sweeping)
 		again = nil
 		switch {
 		case errors.Is(err, errBroken):
@@ -165,10 +162,10 @@ func (a *Agent) loop(ctx context.Context, addresses <-chan []netip.Addr) error {
 		case err != nil:
 			a.log.Error("bring the kernel up to date", "error", err, "retry", retry)
 			again = time.After(retry)
-		case stats.Sweepable > 0 && (sweep == nil || sweeping):
+		case sweeping && !changed:
+			sweep = nil // nothing is left to remove
+		case changed && (sweeping || sweep == nil):
 			sweep = time.After(sweepDelay)
-		case sweeping:
-			sweep = nil
 		}
 		a.planProblem = problemOf(err)
 		a.answer(err)
@@ -202,16 +199,17 @@ func (a *Agent) podCIDRs() []netip.Prefix {
 	return a.world.PodCIDRs
 }
 
-// step brings the kernel from the world it enforces to the present one and, when it is time, rids it of what is out of use.
-func (a *Agent) step(sweeping bool) (compile.Stats, error) {
+// step brings the kernel from the world it enforces to the present one and, when it is time, rids it of what is out of use. It reports whether
+// anything was changed.
+func (a *Agent) step(sweeping bool) (compile.Stats, bool, error) {
 	begin := time.Now()
 	plan := a.compiler.Update(a.compileWorld())
 	if err := a.apply(plan); err != nil {
-		return plan.Stats, err
+		return plan.Stats, true, err
 	}
 	if !a.attached {
 		if err := a.o.Datapath.Attach(); err != nil {
-			return plan.Stats, fmt.Errorf("put the tables into force: %w", err)
+			return plan.Stats, true, fmt.Errorf("put the tables into force: %w", err)
 		}
 		a.attached = true
 		a.log.Info("policy is in force", "instance", a.o.Datapath.Instance(), "pods", plan.Stats.LocalPods)
@@ -223,13 +221,10 @@ func (a *Agent) step(sweeping bool) (compile.Stats, error) {
 		a.log.Debug("tables changed", "changes", len(plan.Changes), "took", time.Since(begin))
 	}
 	if !sweeping {
-		return plan.Stats, nil
+		return plan.Stats, !plan.Empty(), nil
 	}
-	if err := a.o.Datapath.Barrier(); err != nil {
-		return plan.Stats, err
-	}
-	plan = a.compiler.Sweep()
-	return plan.Stats, a.apply(plan)
+	sweep := a.compiler.Sweep()
+	return sweep.Stats, !plan.Empty() || !sweep.Empty(), a.apply(sweep)
 }
 
 // apply carries out the plan's changes in order, each seen by all packets before the next begins.

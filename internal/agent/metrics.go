@@ -11,7 +11,7 @@ type metrics struct {
 	denied   *prometheus.CounterVec
 }
 
-func newMetrics() *metrics {
+func newMetrics(restorations func() uint64) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		attach: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -30,5 +30,10 @@ func newMetrics() *metrics {
 		}, []string{"reason"}),
 	}
 	m.registry.MustRegister(m.attach, m.plan, m.problems, m.denied)
+	if restorations != nil {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "hedgerow_conntrack_restorations_total", Help: "Times that connection tracking was turned off by somebody and on again by the agent.",
+		}, func() float64 { return float64(restorations()) }))
+	}
 	return m
 }

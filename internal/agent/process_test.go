@@ -138,20 +138,25 @@ func (r *rig) await(what string, ok func() bool) {
 	}
 }
 
-// open and closed wait until a connection has that outcome and check that it keeps it.
-func (r *rig) open(from *lab.Pod, to *lab.Pod, port uint16) {
+// open waits until connections work on both families.
+func (r *rig) open(from, to *lab.Pod, port uint16) {
 	r.t.Helper()
 	for _, a := range []netip.Addr{to.Address4, to.Address6} {
 		r.await(from.Name+" to reach "+to.Name, func() bool { return from.Talk(a, port, lab.Denied) == nil })
 	}
 }
 
-func (r *rig) closed(from *lab.Pod, to *lab.Pod, port uint16) {
+// closed waits until connections fail on both families and then checks, with patience, that they still do.
+func (r *rig) closed(from, to *lab.Pod, port uint16) {
 	r.t.Helper()
+	var wait sync.WaitGroup
 	for _, a := range []netip.Addr{to.Address4, to.Address6} {
-		r.await(from.Name+" not to reach "+to.Name, func() bool { return from.Talk(a, port, lab.Denied) != nil })
-		if from.Talk(a, port, lab.Denied) == nil {
-			r.t.Errorf("%s reaches %s at %s port %d", from.Name, to.Name, a, port)
-		}
+		r.await(from.Name+" not to reach "+to.Name, func() bool { return from.Talk(a, port, 100*time.Millisecond) != nil })
+		wait.Go(func() {
+			if from.Talk(a, port, lab.Denied) == nil {
+				r.t.Errorf("%s reaches %s at %s port %d", from.Name, to.Name, a, port)
+			}
+		})
 	}
+	wait.Wait()
 }
