@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 
@@ -60,7 +59,7 @@ func (d *definer) definePolicy(ctx context.Context) error {
 }
 
 // define makes the definition be as wanted and returns when it is served. A definition of the same name that belongs to somebody else is
-// left alone: if it serves what is wanted that is good enough, otherwise the error is a conflict.
+// left alone: if it has no owner and serves what is wanted that is good enough, otherwise the error is taken.
 func (d *definer) define(ctx context.Context, want *apiextensionsv1.CustomResourceDefinition) error {
 	for {
 		done, err := d.write(ctx, want)
@@ -88,6 +87,9 @@ func (d *definer) write(ctx context.Context, want *apiextensionsv1.CustomResourc
 	case err != nil:
 	case existing.DeletionTimestamp != nil:
 		return false, nil // it is on its way out; its objects go first
+	case isLeftOver(existing, want):
+		err = d.delete(ctx, existing)
+		return false, err
 	case !sameOwner(existing, want):
 		return true, checkServes(existing, want)
 	default:
@@ -110,10 +112,20 @@ func sameOwner(existing, want *apiextensionsv1.CustomResourceDefinition) bool {
 	return equality.Semantic.DeepEqual(existing.OwnerReferences, want.OwnerReferences)
 }
 
+// isLeftOver tells whether the existing definition belongs to an earlier resource of the same name, which was deleted when nobody
+// could see to its definition.
+func isLeftOver(existing, want *apiextensionsv1.CustomResourceDefinition) bool {
+	earlier, now := metav1.GetControllerOf(existing), metav1.GetControllerOf(want)
+	return earlier != nil && now != nil && earlier.Kind == now.Kind && earlier.Name == now.Name && earlier.UID != now.UID
+}
+
 // checkServes returns an error when an existing definition does not serve what is wanted.
 func checkServes(existing, want *apiextensionsv1.CustomResourceDefinition) error {
+	if owner := metav1.GetControllerOf(existing); owner != nil {
+		return &taken{want.Name, fmt.Sprintf("belongs to the %s %s", owner.Kind, owner.Name)}
+	}
 	if existing.Spec.Names.Kind != want.Spec.Names.Kind || existing.Spec.Scope != want.Spec.Scope {
-		return newConflict(want.Name, fmt.Sprintf("it defines the %s kind %s", existing.Spec.Scope, existing.Spec.Names.Kind))
+		return &taken{want.Name, fmt.Sprintf("is about the %s kind %s", existing.Spec.Scope, existing.Spec.Names.Kind)}
 	}
 	served := map[string]bool{}
 	for _, version := range existing.Spec.Versions {
@@ -121,16 +133,18 @@ func checkServes(existing, want *apiextensionsv1.CustomResourceDefinition) error
 	}
 	for _, version := range want.Spec.Versions {
 		if !served[version.Name] {
-			return newConflict(want.Name, "it does not serve version "+version.Name)
+			return &taken{want.Name, "does not serve version " + version.Name}
 		}
 	}
 	return nil
 }
 
-// newConflict is the explanation for a kind whose definition belongs to somebody else.
-func newConflict(definition, why string) error {
-	resource := schema.GroupResource{Group: apiextensionsv1.GroupName, Resource: "customresourcedefinitions"}
-	return apierrors.NewConflict(resource, definition, fmt.Errorf("the definition exists already and %s; delete it or choose another name", why))
+// taken is the error for a definition that belongs to somebody else.
+type taken struct{ definition, why string }
+
+// Error implements error.
+func (t *taken) Error() string {
+	return fmt.Sprintf("the definition %s is there already and %s; delete it or choose another name", t.definition, t.why)
 }
 
 // updated is the existing definition with the content of the wanted one.
@@ -155,15 +169,24 @@ func (d *definer) remove(ctx context.Context, name string, owner metav1.OwnerRef
 	case !equality.Semantic.DeepEqual(existing.OwnerReferences, []metav1.OwnerReference{owner}):
 		return nil
 	}
-	only := metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(existing.UID))}
-	if err := d.definitions.Delete(ctx, name, only); err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-		return fmt.Errorf("undefine %s: %w", name, err)
+	if err := d.delete(ctx, existing); err != nil {
+		return err
 	}
 	return wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
 		current, err := d.definitions.Get(ctx, name, metav1.GetOptions{})
 		gone := apierrors.IsNotFound(err) || err == nil && current.UID != existing.UID
 		return gone, nil
 	})
+}
+
+// delete deletes this very definition, not a later one of the same name.
+func (d *definer) delete(ctx context.Context, crd *apiextensionsv1.CustomResourceDefinition) error {
+	only := metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(crd.UID))}
+	err := d.definitions.Delete(ctx, crd.Name, only)
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("undefine %s: %w", crd.Name, err)
+	}
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -40,7 +40,7 @@ func definitionOf(resource *v1beta1.ThirdPartyResource, name Name) (*apiextensio
 // goes with its owner even if the process dies between the two deletions.
 func ownerOf(resource *v1beta1.ThirdPartyResource) metav1.OwnerReference {
 	return metav1.OwnerReference{
-		APIVersion: v1beta1.SchemeGroupVersion.String(), Kind: v1beta1.Kind, Name: resource.Name, UID: resource.UID,
+		APIVersion: v1beta1.SchemeGroupVersion.String(), Kind: v1beta1.Kind, Name: resource.Name, UID: resource.UID, Controller: new(true),
 	}
 }
 

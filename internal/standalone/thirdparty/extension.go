@@ -82,7 +82,8 @@ func (e *Extension) InstallAPIs(server *genericapiserver.GenericAPIServer, optio
 	if err != nil {
 		return err
 	}
-	resources, err := e.newStorage(scheme, storedAs{options: options, codec: codecs.LegacyCodec(v1beta1.SchemeGroupVersion)}, definer)
+	storage := storedAs{options: options, codec: codecs.LegacyCodec(v1beta1.SchemeGroupVersion)}
+	resources, err := e.newStorage(newStrategy(scheme, builtInOf(server.ListedPaths())), storage, definer)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ type Name struct {
 }
 
 // nameForm explains the form of a name to whoever got it wrong.
-const nameForm = "must be <kind-with-dashes>.<domain>.<tld>; network-policy.net.alpha.kubernetes.io means the kind NetworkPolicy in the group net.alpha.kubernetes.io"
+const nameForm = "must be kind-with-dashes.domain.tld, as network-policy.net.alpha.kubernetes.io for the kind NetworkPolicy in the group net.alpha.kubernetes.io"
 
 // kindForm is a kind with dashes: words of lower-case letters and digits, the first of which starts with a letter.
 var kindForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)

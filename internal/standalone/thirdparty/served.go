@@ -18,13 +18,17 @@ const aggregatedDiscovery = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIG
 // awaitServed returns when every version of the definition can be listed and discovered. It fails at once when the API server refuses the
 // names, and with what is missing when the context ends.
 func (d *definer) awaitServed(ctx context.Context, want *apiextensionsv1.CustomResourceDefinition) error {
+	last := "it has not been looked at"
 	for {
 		missing, err := d.missing(ctx, want)
 		if err != nil || missing == "" {
 			return err
 		}
-		if sleep(ctx, pollInterval) != nil {
-			return fmt.Errorf("wait for %s to be served: %s: %w", want.Name, missing, context.Cause(ctx))
+		if ctx.Err() == nil {
+			last = missing
+		}
+		if err := sleep(ctx, pollInterval); err != nil {
+			return fmt.Errorf("wait for %s to be served: %s: %w", want.Name, last, err)
 		}
 	}
 }
@@ -36,7 +40,7 @@ func (d *definer) missing(ctx context.Context, want *apiextensionsv1.CustomResou
 		return err.Error(), nil
 	}
 	if accepted := apiextensionshelpers.FindCRDCondition(current, apiextensionsv1.NamesAccepted); accepted != nil && accepted.Status == apiextensionsv1.ConditionFalse {
-		return "", newConflict(want.Name, accepted.Message)
+		return "", &taken{want.Name, "its names are not accepted: " + accepted.Message}
 	}
 	if !apiextensionshelpers.IsCRDConditionTrue(current, apiextensionsv1.Established) {
 		return "it is not established", nil

@@ -2,6 +2,7 @@ package thirdparty
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -41,8 +42,7 @@ var (
 	_ rest.SingularNameProvider = (*storage)(nil)
 )
 
-func (e *Extension) newStorage(scheme *runtime.Scheme, options generic.RESTOptionsGetter, definer *definer) (*storage, error) {
-	strategy := newStrategy(scheme)
+func (e *Extension) newStorage(strategy strategy, options generic.RESTOptionsGetter, definer *definer) (*storage, error) {
 	store := &genericregistry.Store{
 		NewFunc:                   func() runtime.Object { return &v1beta1.ThirdPartyResource{} },
 		NewListFunc:               func() runtime.Object { return &v1beta1.ThirdPartyResourceList{} },
@@ -155,11 +155,12 @@ func (s *storage) all(ctx context.Context) (*v1beta1.ThirdPartyResourceList, err
 // unserved is the answer to a resource whose kind cannot be served: the API server's own refusal of the definition where there is one.
 func unserved(resource *v1beta1.ThirdPartyResource, err error) error {
 	kind := schema.GroupKind{Group: v1beta1.GroupName, Kind: v1beta1.Kind}
+	var other *taken
 	switch {
 	case apierrors.IsInvalid(err):
 		return apierrors.NewInvalid(kind, resource.Name, refusals(err))
-	case apierrors.IsConflict(err):
-		return apierrors.NewConflict(v1beta1.GroupResource, resource.Name, err)
+	case errors.As(err, &other):
+		return apierrors.NewConflict(v1beta1.GroupResource, resource.Name, other)
 	}
 	return apierrors.NewInternalError(fmt.Errorf("serve the kind of %s: %w", resource.Name, err))
 }

@@ -17,6 +17,7 @@ import (
 type strategy struct {
 	runtime.ObjectTyper
 	names.NameGenerator
+	builtIn builtIn
 }
 
 var (
@@ -25,8 +26,8 @@ var (
 	_ rest.RESTDeleteStrategy = strategy{}
 )
 
-func newStrategy(typer runtime.ObjectTyper) strategy {
-	return strategy{ObjectTyper: typer, NameGenerator: names.SimpleNameGenerator}
+func newStrategy(typer runtime.ObjectTyper, builtIn builtIn) strategy {
+	return strategy{ObjectTyper: typer, NameGenerator: names.SimpleNameGenerator, builtIn: builtIn}
 }
 
 // NamespaceScoped implements rest.RESTCreateStrategy.
@@ -39,13 +40,13 @@ func (strategy) PrepareForCreate(context.Context, runtime.Object) {}
 func (strategy) PrepareForUpdate(_ context.Context, _, _ runtime.Object) {}
 
 // Validate implements rest.RESTCreateStrategy.
-func (strategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
-	return validate(object.(*v1beta1.ThirdPartyResource))
+func (s strategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
+	return validate(object.(*v1beta1.ThirdPartyResource), s.builtIn)
 }
 
 // ValidateUpdate implements rest.RESTUpdateStrategy.
-func (strategy) ValidateUpdate(_ context.Context, object, _ runtime.Object) field.ErrorList {
-	return validate(object.(*v1beta1.ThirdPartyResource))
+func (s strategy) ValidateUpdate(_ context.Context, object, _ runtime.Object) field.ErrorList {
+	return validate(object.(*v1beta1.ThirdPartyResource), s.builtIn)
 }
 
 // WarningsOnCreate implements rest.RESTCreateStrategy.

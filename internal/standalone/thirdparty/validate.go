@@ -3,6 +3,7 @@ package thirdparty
 import (
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -15,7 +16,7 @@ import (
 const maxVersions = 16
 
 // validate says what is wrong with a ThirdPartyResource, with field paths.
-func validate(resource *v1beta1.ThirdPartyResource) field.ErrorList {
+func validate(resource *v1beta1.ThirdPartyResource, builtIn builtIn) field.ErrorList {
 	var errs field.ErrorList
 	name, err := ParseName(resource.Name)
 	if err != nil {
@@ -33,6 +34,9 @@ func validate(resource *v1beta1.ThirdPartyResource) field.ErrorList {
 		path := versions.Index(i).Child("name")
 		if wrong := validation.IsDNS1035Label(version.Name); len(wrong) > 0 {
 			errs = append(errs, field.Invalid(path, version.Name, strings.Join(wrong, ", ")))
+		}
+		if builtIn[schema.GroupVersion{Group: name.Group, Version: version.Name}] {
+			errs = append(errs, field.Forbidden(path, "the API server serves "+name.Group+"/"+version.Name+" itself; choose another group or version"))
 		}
 		if seen[version.Name] {
 			errs = append(errs, field.Duplicate(path, version.Name))
