@@ -35,7 +35,7 @@ nothing is kept. A second Ctrl-C ends at once.`,
   sudo hedgerow-standalone up --ephemeral --nodes 3 --port 6443`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return run(o, func(ctx context.Context, i *standalone.Instance) error {
+			return run(o, func(ctx context.Context, i *standalone.Instance, _ *progress.Reporter) error {
 				sayNext(c.OutOrStdout(), i)
 				return wait(ctx, i)
 			})
@@ -57,7 +57,7 @@ func addOptions(c *cobra.Command, o *standalone.Options) {
 
 // run starts an instance, calls use, and stops the instance when use returns. Signals end the context; a second one ends the process
 // at once.
-func run(o standalone.Options, use func(ctx context.Context, i *standalone.Instance) error) error {
+func run(o standalone.Options, use func(ctx context.Context, i *standalone.Instance, p *progress.Reporter) error) error {
 	if err := standalone.Check(o); err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func run(o standalone.Options, use func(ctx context.Context, i *standalone.Insta
 		}
 		return err
 	}
-	used := use(ctx, i)
+	used := use(ctx, i, o.Progress)
 	phase := o.Progress.Start("stopped")
 	return errors.Join(used, phase.End(i.Stop()))
 }
