@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -172,4 +173,16 @@ func checksum(b []byte) uint16 {
 		sum = sum>>16 + sum&0xffff
 	}
 	return ^uint16(sum)
+}
+
+// SCTPPacket returns a packet of one chunk. Its verification tag must be 0 for INIT (1).
+func SCTPPacket(source, destination netip.AddrPort, tag uint32, chunk uint8, value []byte) Packet {
+	b := binary.BigEndian.AppendUint16(nil, source.Port())
+	b = binary.BigEndian.AppendUint16(b, destination.Port())
+	b = binary.BigEndian.AppendUint32(b, tag)
+	b = append(b, 0, 0, 0, 0, chunk, 0)
+	b = binary.BigEndian.AppendUint16(b, uint16(4+len(value)))
+	b = append(b, value...)
+	binary.LittleEndian.PutUint32(b[8:], crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+	return Packet{Source: source.Addr(), Destination: destination.Addr(), Protocol: unix.IPPROTO_SCTP, Payload: b}
 }

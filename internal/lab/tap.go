@@ -3,6 +3,7 @@ package lab
 import (
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +15,11 @@ type Tap struct {
 	count atomic.Int64
 	bytes atomic.Int64
 	last  atomic.Int64 // when the last one arrived, UnixNano
+	close func()
 }
+
+// Close ends the tap before the test does. Its counts stay.
+func (t *Tap) Close() { t.close() }
 
 // Count returns how many packets matched so far.
 func (t *Tap) Count() int { return int(t.count.Load()) }
@@ -49,10 +54,11 @@ func (n *Netns) Tap(match func(Seen) bool) *Tap {
 		defer close(done)
 		t.run(f, match)
 	}()
-	n.t.Cleanup(func() {
+	t.close = sync.OnceFunc(func() {
 		f.Close()
 		<-done
 	})
+	n.t.Cleanup(t.close)
 	return t
 }
 
