@@ -339,6 +339,23 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 	}
 }
 
+// A second interface of the same pod would take the first one's default route, and away with it when it goes.
+func TestAddOfASecondInterfaceIsRefused(t *testing.T) {
+	w := newWorld(t)
+	p := w.pod("a")
+	w.mustAdd(p)
+	second := &pod{name: p.name, netns: p.netns, rt: ptr(*p.rt)}
+	second.rt.IfName = "net1"
+	_, err := w.add(second)
+	wantError(t, err, 100, "only default route")
+	if n, r := links(t, p.netns), w.reserved(); len(n) != 1 || len(r) != 2 {
+		t.Errorf("left: interfaces %v, addresses %v", n, r)
+	}
+	if err := w.check(p); err != nil {
+		t.Errorf("the first interface: %v", err)
+	}
+}
+
 // addForeignInterface makes an eth0 that the plugin must leave alone.
 func addForeignInterface(t *testing.T, ns *netnstest.NS) {
 	t.Helper()

@@ -1,11 +1,8 @@
 package cni_test
 
 import (
-	"context"
 	"net/http"
 	"testing"
-
-	"github.com/vishvananda/netlink"
 
 	"github.com/hedgerow-net/hedgerow/internal/agentapi"
 	"github.com/hedgerow-net/hedgerow/internal/podnet"
@@ -126,31 +123,4 @@ func TestDelLeavesOthersAlone(t *testing.T) {
 	if err := w.check(b); err != nil {
 		t.Error(err)
 	}
-}
-
-// One container may have two interfaces of the network.
-func TestDelOfOneInterfaceOfTwo(t *testing.T) {
-	w := newWorld(t)
-	w.conf["ipam"] = ipam(w.data, range4)
-	p := w.pod("a")
-	first := *p.rt
-	w.mustAdd(p)
-	p.rt.IfName = "net1"
-	err := w.onNode(func(ctx context.Context) error {
-		_, err := w.cni.AddNetworkList(ctx, w.list("1.1.0"), p.rt)
-		return err
-	})
-	// The second default route replaces the first: the interfaces share one namespace.
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.mustDel(p)
-	p.rt = &first
-	p.netns.Do(func() {
-		if _, err := netlink.LinkByName("eth0"); err != nil {
-			t.Error(err)
-		}
-	})
-	w.mustDel(p)
-	w.wantNothingLeft(p)
 }

@@ -1,6 +1,7 @@
 package podnet
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -95,9 +96,25 @@ func (s *sides) addGateway(host, pod netlink.Link, gateway netip.Addr) error {
 		return fmt.Errorf("make %s a neighbour of the pod: %w", gateway, err)
 	}
 	for _, r := range podRoutes(pod, gateway) {
-		if err := s.pod.RouteReplace(r); err != nil {
-			return fmt.Errorf("add route %s to the pod: %w", r, err)
+		if err := s.addPodRoute(r); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// addPodRoute adds a route unless it is there. One to the same place through an interface of somebody else is left alone, and an
+// error: to replace it would cut the pod off when our interface goes.
+func (s *sides) addPodRoute(r *netlink.Route) error {
+	err := s.pod.RouteAdd(r)
+	if errors.Is(err, unix.EEXIST) {
+		if checkRoute(s.pod, r) == nil {
+			return nil
+		}
+		return fmt.Errorf("add route to %s to the pod: another interface has it: Hedgerow must be the pod's only default route", r.Dst)
+	}
+	if err != nil {
+		return fmt.Errorf("add route %s to the pod: %w", r, err)
 	}
 	return nil
 }
