@@ -218,6 +218,19 @@ func TestSetupReplacesHalves(t *testing.T) {
 	}
 }
 
+// Interface indexes repeat from namespace to namespace: two pairs that have nothing to do with each other look like one.
+func TestSetupIsNotDeceivedByEqualIndexes(t *testing.T) {
+	w := newWiring(t, bothFamilies...)
+	addVeth(w, "eth0", int(fd(t, netnstest.New(t))))
+	elsewhere := &wiring{t: t, node: netnstest.New(t), pod: w.pod}
+	addVeth(elsewhere, "eth0", int(fd(t, w.ns)))
+	w.node.Do(func() {
+		if _, err := Setup(w.pod); err == nil || !strings.Contains(err.Error(), "already in the pod's network namespace") {
+			t.Errorf("got error %v", err)
+		}
+	})
+}
+
 // addVeth makes a pair with the host side's name; namespace 0 is the node's.
 func addVeth(w *wiring, peer string, namespace int) {
 	w.t.Helper()
