@@ -2,6 +2,7 @@ package standalone
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	core "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/hedgerow-net/hedgerow/internal/agentapi"
@@ -153,34 +155,55 @@ func (n *node) beatForever(ctx context.Context) error {
 
 // report writes the node's status.
 func (n *node) report(ctx context.Context, ready bool, why string) error {
-	now := metav1.Now()
-	if ready != n.ready || n.since.IsZero() {
-		n.since = now
-	}
-	condition := core.NodeCondition().WithType(corev1.NodeReady).WithLastHeartbeatTime(now).WithLastTransitionTime(n.since)
-	if ready {
-		condition.WithStatus(corev1.ConditionTrue).WithReason("AgentReady").WithMessage("policy is enforced and pods run")
-	} else {
-		condition.WithStatus(corev1.ConditionFalse).WithReason("AgentNotReady").WithMessage(why)
-	}
-	capacity, err := machineCapacity()
+	status, err := n.status(ready, why)
 	if err != nil {
 		return err
+	}
+	// A merge replaces lists whole. Server-side apply cannot: it takes two addresses of one type for duplicates.
+	patch, err := json.Marshal(map[string]any{"status": status})
+	if err != nil {
+		return fmt.Errorf("encode Node status: %w", err)
+	}
+	_, err = n.i.client.CoreV1().Nodes().Patch(ctx, n.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager}, "status")
+	if err != nil {
+		return fmt.Errorf("write Node status: %w", err)
+	}
+	n.ready, n.since, n.beat = ready, status.Conditions[0].LastTransitionTime, time.Now()
+	return nil
+}
+
+func (n *node) status(ready bool, why string) (*corev1.NodeStatus, error) {
+	capacity, err := machineCapacity()
+	if err != nil {
+		return nil, err
 	}
 	info, err := machineInfo()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	status := core.NodeStatus().WithCapacity(capacity).WithAllocatable(capacity).WithConditions(condition).WithNodeInfo(info)
+	addresses := []corev1.NodeAddress{{Type: corev1.NodeHostName, Address: n.Name}}
 	for _, a := range n.Addresses {
-		status.WithAddresses(core.NodeAddress().WithType(corev1.NodeInternalIP).WithAddress(a.Addr().String()))
+		addresses = append(addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: a.Addr().String()})
 	}
-	status.WithAddresses(core.NodeAddress().WithType(corev1.NodeHostName).WithAddress(n.Name))
-	if _, err := n.i.client.CoreV1().Nodes().ApplyStatus(ctx, core.Node(n.Name).WithStatus(status), applied); err != nil {
-		return fmt.Errorf("write Node status: %w", err)
+	return &corev1.NodeStatus{
+		Capacity: capacity, Allocatable: capacity, Addresses: addresses, NodeInfo: *info,
+		Conditions: []corev1.NodeCondition{n.condition(ready, why)},
+	}, nil
+}
+
+func (n *node) condition(ready bool, why string) corev1.NodeCondition {
+	now := metav1.Now()
+	c := corev1.NodeCondition{
+		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "AgentReady", Message: "policy is enforced and pods run",
+		LastHeartbeatTime: now, LastTransitionTime: n.since,
 	}
-	n.ready, n.beat = ready, time.Now()
-	return nil
+	if !ready {
+		c.Status, c.Reason, c.Message = corev1.ConditionFalse, "AgentNotReady", why
+	}
+	if ready != n.ready || n.since.IsZero() {
+		c.LastTransitionTime = now
+	}
+	return c
 }
 
 // machineCapacity is the machine's: nodes share it, and nothing divides it between them.
@@ -197,16 +220,16 @@ func machineCapacity() (corev1.ResourceList, error) {
 	}, nil
 }
 
-func machineInfo() (*core.NodeSystemInfoApplyConfiguration, error) {
+func machineInfo() (*corev1.NodeSystemInfo, error) {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		return nil, fmt.Errorf("ask for the kernel's version: %w", err)
 	}
-	return core.NodeSystemInfo().
-		WithMachineID("").WithSystemUUID("").WithBootID("").WithKubeProxyVersion("").
-		WithOSImage("hedgerow-standalone").WithContainerRuntimeVersion("hedgerow://built-in").
-		WithKernelVersion(unix.ByteSliceToString(u.Release[:])).WithKubeletVersion(apiserver.KubernetesVersion()).
-		WithOperatingSystem(runtime.GOOS).WithArchitecture(runtime.GOARCH), nil
+	return &corev1.NodeSystemInfo{
+		OSImage: "hedgerow-standalone", ContainerRuntimeVersion: "hedgerow://built-in",
+		KernelVersion: unix.ByteSliceToString(u.Release[:]), KubeletVersion: apiserver.KubernetesVersion(),
+		OperatingSystem: runtime.GOOS, Architecture: runtime.GOARCH,
+	}, nil
 }
 
 func (i *Instance) program(name string) string { return filepath.Join(i.options.BinDir, name) }

@@ -71,6 +71,11 @@ func Check(o Options) error {
 	if err != nil {
 		return err
 	}
+	return o.check()
+}
+
+// check is Check for options that are complete.
+func (o Options) check() error {
 	machine, err := preflight.ThisMachine()
 	if err != nil {
 		return err
@@ -99,7 +104,7 @@ func Start(ctx context.Context, o Options) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Check(o); err != nil {
+	if err := o.check(); err != nil {
 		return nil, err
 	}
 	if err := privatens.Require(); err != nil {

@@ -1,7 +1,7 @@
 package pki
 
 import (
-	"crypto"
+	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -13,7 +13,7 @@ import (
 )
 
 // load reads a certificate and its key; both missing is fs.ErrNotExist, one missing is not.
-func load(pair Pair) (*x509.Certificate, crypto.Signer, error) {
+func load(pair Pair) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 	_, certErr := os.Stat(pair.CertFile)
 	_, keyErr := os.Stat(pair.KeyFile)
 	if errors.Is(certErr, fs.ErrNotExist) && errors.Is(keyErr, fs.ErrNotExist) {
@@ -23,14 +23,14 @@ func load(pair Pair) (*x509.Certificate, crypto.Signer, error) {
 	if err != nil {
 		return nil, nil, errors.New(err.Error()) // a single missing file must not look like a first start
 	}
-	key, ok := both.PrivateKey.(crypto.Signer)
+	key, ok := both.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
-		return nil, nil, fmt.Errorf("load %s: key cannot sign", pair.KeyFile)
+		return nil, nil, fmt.Errorf("load %s: not an elliptic curve key", pair.KeyFile)
 	}
 	return both.Leaf, key, nil
 }
 
-func loadKey(file string) (crypto.Signer, error) {
+func loadKey(file string) (*ecdsa.PrivateKey, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -39,31 +39,28 @@ func loadKey(file string) (crypto.Signer, error) {
 	if block == nil {
 		return nil, fmt.Errorf("%s holds no PEM block", file)
 	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, err := x509.ParseECPrivateKey(block.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("parse %s: %w", file, err)
 	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("%s: key cannot sign", file)
-	}
-	return signer, nil
+	return key, nil
 }
 
 // save writes the key first: a certificate without a key is the state that a later start must notice.
-func save(pair Pair, cert []byte, key crypto.Signer) error {
+func save(pair Pair, cert []byte, key *ecdsa.PrivateKey) error {
 	if err := saveKey(pair.KeyFile, key); err != nil {
 		return err
 	}
 	return WriteFile(pair.CertFile, certPEM(cert))
 }
 
-func saveKey(file string, key crypto.Signer) error {
-	raw, err := x509.MarshalPKCS8PrivateKey(key)
+// saveKey writes the form that kube-apiserver understands as a service account key, too: SEC 1, not PKCS 8.
+func saveKey(file string, key *ecdsa.PrivateKey) error {
+	raw, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
 		return fmt.Errorf("encode key: %w", err)
 	}
-	return WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
+	return WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw}))
 }
 
 // WriteFile replaces a file as a whole, mode 0600: a reader sees the old content or the new one.

@@ -4,7 +4,6 @@
 package pki
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -32,7 +31,7 @@ const (
 type Authority struct {
 	dir  string
 	cert *x509.Certificate
-	key  crypto.Signer
+	key  *ecdsa.PrivateKey
 }
 
 // Pair names the files of a certificate and its key, both PEM.
@@ -178,7 +177,7 @@ func newTemplate(name string, life time.Duration) (*x509.Certificate, error) {
 	}, nil
 }
 
-func newKey() (crypto.Signer, error) {
+func newKey() (*ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make key: %w", err)

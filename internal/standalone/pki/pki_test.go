@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/keyutil"
 )
 
 // TestRoundTrip serves with a serving certificate, connects with what a kubeconfig holds, and looks at who arrived.
@@ -113,6 +114,9 @@ func TestKeptAcrossOpens(t *testing.T) {
 	key, err := again.SigningKey("service-account")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := keyutil.PublicKeysFromFile(key); err != nil {
+		t.Errorf("kube-apiserver would not take the key: %v", err)
 	}
 	text := contents(t, key)
 	if _, err := again.SigningKey("service-account"); err != nil || contents(t, key) != text {
