@@ -22,9 +22,9 @@ build:
 test: build
 	@test/run $(TESTFLAGS)
 
-## bench: figures of this machine (not asserted anywhere)
+## bench: how fast an isolation takes effect on this machine (ARGS="--toggles 100")
 bench: build
-	@HEDGEROW_BIN=$(BIN) $(GO) test -run '^$$' -bench . -benchtime 1x ./test/bench/...
+	@$(BIN)/hedgerow-standalone bench $(ARGS)
 
 ## generate: rebuild the committed eBPF objects (clang-14, llvm-strip-14)
 generate:

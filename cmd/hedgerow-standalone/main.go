@@ -39,7 +39,7 @@ gone when the command ends. On the machine it listens on 127.0.0.1 only.`,
   sudo hedgerow-standalone clean`,
 		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 	}
-	c.AddCommand(upCommand(), demoCommand(), cleanCommand(), kubectlCommand(), versionCommand())
+	c.AddCommand(upCommand(), demoCommand(), benchCommand(), cleanCommand(), kubectlCommand(), versionCommand())
 	c.AddCommand(controllers.Commands()...)
 	c.CompletionOptions.HiddenDefaultCmd = true
 	return c

@@ -100,12 +100,21 @@ func Run(ctx context.Context, instance Instance, out io.Writer, p *progress.Repo
 	return ok, nil
 }
 
+// changeTime is how long a change may take before the demonstration gives up; warmUp lets attempts begin before the change, so that the
+// time is not that of starting them.
+const (
+	changeTime = 10 * time.Second
+	warmUp     = 100 * time.Millisecond
+)
+
 // change makes the step's change and measures how long it took to arrive: from before the API write to the beginning of the first
 // connection that ended differently.
 func (d *Demo) change(ctx context.Context, s *step) (time.Duration, error) {
 	if s.change == nil {
 		return 0, nil
 	}
+	ctx, stop := context.WithTimeout(ctx, changeTime)
+	defer stop()
 	from, to := d.find(s.watchFrom, s.watchTo)
 	type changed struct {
 		at  time.Time
@@ -116,8 +125,7 @@ func (d *Demo) change(ctx context.Context, s *step) (time.Duration, error) {
 		at, err := firstChange(ctx, from, to, s.open(s.watchFrom, s.watchTo))
 		seen <- changed{at, err}
 	}()
-	// Let the attempts begin, so that the time is not that of starting threads.
-	time.Sleep(100 * time.Millisecond)
+	time.Sleep(warmUp)
 	begin := time.Now()
 	if err := s.change(ctx); err != nil {
 		return 0, fmt.Errorf("%s: %w", s.title, err)
@@ -152,10 +160,14 @@ func (d *Demo) measure(ctx context.Context, s *step) *table {
 		t.cells[i] = make([]cell, len(d.targets))
 		for j, to := range d.targets {
 			c := &t.cells[i][j]
+			if from.name == to.pod {
+				c.self = true
+				continue
+			}
 			c.want = s.open(from.name, to.name)
 			time.Sleep(spacing)
 			wait.Go(func() {
-				err := connect(ctx, from, to.address)
+				err := connect(from, to.address)
 				c.open = err == nil
 				if !c.open {
 					c.reason = d.reasonOf(from.name, to)

@@ -9,6 +9,7 @@ import (
 
 // cell is one measured connection.
 type cell struct {
+	self   bool // source and target are one pod: nothing is measured
 	open   bool
 	want   bool
 	reason string // why it is denied, as the kernel told; "" if it told nothing
@@ -17,7 +18,7 @@ type cell struct {
 
 // ok reports whether the cell is as expected, with a reason if it is denied.
 func (c cell) ok() bool {
-	return c.err == nil && c.open == c.want && (c.open || c.reason != "")
+	return c.self || c.err == nil && c.open == c.want && (c.open || c.reason != "")
 }
 
 // table is a connectivity table: a row per source, a column per target.
@@ -46,11 +47,12 @@ func (t *table) write(out io.Writer) {
 		width = max(width, utf8.RuneCountInString(s))
 	}
 	line := func(head string, texts []string) {
-		fmt.Fprintf(out, "%s%-*s", indent, width, head)
+		var b strings.Builder
+		b.WriteString(indent + pad(head, width))
 		for i, text := range texts {
-			fmt.Fprintf(out, "  %s%s", text, strings.Repeat(" ", max(0, utf8.RuneCountInString(t.targets[i])-utf8.RuneCountInString(text))))
+			b.WriteString("  " + pad(text, utf8.RuneCountInString(t.targets[i])))
 		}
-		fmt.Fprintln(out)
+		fmt.Fprintln(out, strings.TrimRight(b.String(), " "))
 	}
 	line("from ↓  to →", t.targets)
 	var notes []string
@@ -66,6 +68,10 @@ func (t *table) write(out io.Writer) {
 	}
 }
 
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
+}
+
 // text is what the table shows of a cell; its reason goes to the notes.
 func (c cell) text(notes *[]string) string {
 	wrong := ""
@@ -73,6 +79,8 @@ func (c cell) text(notes *[]string) string {
 		wrong = " !"
 	}
 	switch {
+	case c.self:
+		return "·"
 	case c.err != nil:
 		*notes = append(*notes, "not measured: "+c.err.Error())
 	case c.open && c.ok():

@@ -71,7 +71,7 @@ func (d *Demo) prepare(ctx context.Context) error {
 	node := d.places[len(d.places)-1]
 	for _, t := range d.targets {
 		err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
-			return connect(ctx, node, t.address) == nil, nil
+			return connect(node, t.address) == nil, nil
 		})
 		if err != nil {
 			return fmt.Errorf("wait for %s to listen: %w", t.name, err)
