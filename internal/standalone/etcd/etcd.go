@@ -59,6 +59,8 @@ func config(o Options, client url.URL) *embed.Config {
 	c.AdvertisePeerUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:2380"}}
 	c.InitialCluster = c.InitialClusterFromName(c.Name)
 	c.Logger, c.LogLevel, c.LogOutputs = "zap", "warn", []string{o.LogFile}
+	// Only etcd's own command sets this; without it every request is "slow" and logged.
+	c.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 	c.UnsafeNoFsync = o.Unsafe
 	// The only member elects itself: a short election is a fast start.
 	c.TickMs, c.ElectionMs = 10, 100
