@@ -49,11 +49,9 @@ func (n *node) start(ctx context.Context, images *pods.Images) error {
 	if err := n.register(ctx); err != nil {
 		return err
 	}
-	n.i.log.Info("TIMING registered")
 	if err := n.startAgent(ctx); err != nil {
 		return err
 	}
-	n.i.log.Info("TIMING agent")
 	if err := n.startPods(images); err != nil {
 		return err
 	}
