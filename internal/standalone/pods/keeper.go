@@ -79,6 +79,9 @@ func initPolicy(pod *v1.Pod) v1.RestartPolicy {
 // keep runs a container again and again as the policy asks, and reports whether its last run succeeded. It returns early when life ends, after the
 // container has ended.
 func (w *worker) keep(life context.Context, s *slot, policy v1.RestartPolicy) (succeeded bool) {
+	if w.hasSucceeded(s) {
+		return true // in an earlier run of the node
+	}
 	log, err := openLog(s.log)
 	if err != nil {
 		w.log.Error("container has no log", "container", s.name, "error", err)

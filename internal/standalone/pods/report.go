@@ -57,6 +57,9 @@ func (w *worker) report(ctx context.Context) {
 func (w *worker) flush(ctx context.Context) error {
 	var gone error
 	err := w.m.delays.retry(ctx.Done(), func() error {
+		if ctx.Err() != nil {
+			return ctx.Err() // a node that is shut down leaves what it last said, for the next run to resume from
+		}
 		pod, status := w.status()
 		if equality.Semantic.DeepEqual(w.written, status) {
 			return nil

@@ -64,6 +64,9 @@ func newSlots(pod *v1.Pod, status *v1.PodStatus, dir string) []*slot {
 		}
 		if old := statusOf(before, c.Name); old != nil {
 			s.restarts, s.last = old.RestartCount, old.LastTerminationState
+			if kind == appContainer && isComplete(pod, old) {
+				s.state, s.id, s.imageID = old.State, old.ContainerID, old.ImageID
+			}
 		}
 		slots = append(slots, s)
 	}

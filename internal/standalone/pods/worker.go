@@ -148,7 +148,7 @@ func (w *worker) run(ctx context.Context) {
 	w.finish(ctx)
 	w.tearDown(ctx)
 	_ = w.flush(ctx) // an error means that nobody wants to know any more
-	<-w.stopper.life.Done()
+	w.await(ctx, func() bool { return w.pod.DeletionTimestamp != nil || w.vanished })
 	w.remove(ctx)
 	close(w.ended)
 	w.mu.Lock()
@@ -167,9 +167,9 @@ func (w *worker) finish(ctx context.Context) {
 			s.settle()
 		}
 	})
-	ctx, cancel := context.WithTimeout(ctx, finishTime)
+	limited, cancel := context.WithTimeout(ctx, finishTime)
 	defer cancel()
-	if err := w.flush(ctx); err != nil {
+	if err := w.flush(limited); err != nil && ctx.Err() == nil {
 		w.log.Warn("cannot say that the pod has ended", "error", err)
 	}
 }

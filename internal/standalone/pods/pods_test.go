@@ -1,0 +1,575 @@
+package pods
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+func TestPodRunsAndIsDeleted(t *testing.T) {
+	n := newNode(t)
+	n.create(newPod("web", "pause"))
+	pod := n.untilReady("web")
+	s := pod.Status
+	if s.Phase != v1.PodRunning || s.PodIP != "10.244.1.1" || s.HostIP != "10.213.0.11" || s.StartTime == nil {
+		t.Errorf("status: %+v", s)
+	}
+	if diff := cmp.Diff([]v1.PodIP{{IP: "10.244.1.1"}, {IP: "fd00::1"}}, s.PodIPs); diff != "" {
+		t.Errorf("podIPs: %s", diff)
+	}
+	c := s.ContainerStatuses[0]
+	if c.State.Running == nil || !c.Ready || !*c.Started || c.RestartCount != 0 || !strings.HasPrefix(c.ContainerID, "hedgerow://") ||
+		c.Image != ToolboxImage || !strings.HasPrefix(c.ImageID, ToolboxImage+"@sha256:") {
+		t.Errorf("container status: %+v", c)
+	}
+	var conditions []string
+	for _, c := range s.Conditions {
+		conditions = append(conditions, fmt.Sprintf("%s=%s", c.Type, c.Status))
+		if c.LastTransitionTime.IsZero() {
+			t.Errorf("condition %s has no transition time", c.Type)
+		}
+	}
+	slices.Sort(conditions)
+	want := []string{"ContainersReady=True", "Initialized=True", "PodReadyToStartContainers=True", "PodScheduled=True", "Ready=True"}
+	if diff := cmp.Diff(want, conditions); diff != "" {
+		t.Errorf("conditions: %s", diff)
+	}
+	n.delete("web", 1)
+	n.untilGone("web")
+	n.checkNothingLeft()
+}
+
+func TestSandboxOfThePod(t *testing.T) {
+	n := newNode(t)
+	pod := newPod("web", "pause")
+	n.create(pod)
+	n.untilReady("web")
+	n.network.mu.Lock()
+	defer n.network.mu.Unlock()
+	for id, s := range n.network.added {
+		if s.Namespace != "tenant-a" || s.Pod != "web" || s.UID != "uid-web" || len(id) != 64 {
+			t.Errorf("sandbox: %+v", s)
+		}
+	}
+}
+
+func TestRestartPolicies(t *testing.T) {
+	n := newNode(t)
+	for _, c := range []struct {
+		name   string
+		policy v1.RestartPolicy
+		code   string
+		want   string
+		ok     func(*v1.Pod) bool
+	}{
+		{"never-0", v1.RestartPolicyNever, "0", "succeeded", func(p *v1.Pod) bool {
+			return p.Status.Phase == v1.PodSucceeded && exitOfMain(p) == "Completed 0"
+		}},
+		{"never-3", v1.RestartPolicyNever, "3", "failed", func(p *v1.Pod) bool {
+			return p.Status.Phase == v1.PodFailed && exitOfMain(p) == "Error 3"
+		}},
+		{"onfailure-0", v1.RestartPolicyOnFailure, "0", "succeeded", func(p *v1.Pod) bool { return p.Status.Phase == v1.PodSucceeded }},
+		{"onfailure-3", v1.RestartPolicyOnFailure, "3", "restarted", restarted},
+		{"always-0", v1.RestartPolicyAlways, "0", "restarted", restarted},
+	} {
+		pod := newPod(c.name, "exit", c.code)
+		pod.Spec.RestartPolicy = c.policy
+		n.create(pod)
+		after := n.until(c.name, c.want, c.ok)
+		if c.policy == v1.RestartPolicyNever && after.Status.ContainerStatuses[0].RestartCount != 0 {
+			t.Errorf("%s: %d restarts", c.name, after.Status.ContainerStatuses[0].RestartCount)
+		}
+		ready := findCondition(&after.Status, v1.PodReady)
+		if finished(after.Status.Phase) && (ready == nil || ready.Status != v1.ConditionFalse) {
+			t.Errorf("%s: ready after its end: %+v", c.name, ready)
+		}
+	}
+	n.wait("finished pods are disconnected", func() bool { return n.network.connected() == 2 })
+}
+
+func exitOfMain(p *v1.Pod) string {
+	c := p.Status.ContainerStatuses[0].State.Terminated
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %d", c.Reason, c.ExitCode)
+}
+
+// restarted reports a pod that waits for its restart after more than one.
+func restarted(p *v1.Pod) bool {
+	if len(p.Status.ContainerStatuses) == 0 {
+		return false
+	}
+	c := p.Status.ContainerStatuses[0]
+	return p.Status.Phase == v1.PodRunning && c.RestartCount >= 2 && c.State.Waiting != nil &&
+		c.State.Waiting.Reason == reasonCrashLoop && c.LastTerminationState.Terminated != nil
+}
+
+func TestGracePeriodIsHonoured(t *testing.T) {
+	n := newNode(t)
+	stubborn := newPod("stubborn", "sleep", "1h", "--ignore-sigterm")
+	polite := newPod("polite", "sleep", "1h")
+	n.create(stubborn)
+	n.create(polite)
+	n.untilLog(stubborn, "main", "sleeping")
+	n.untilLog(polite, "main", "sleeping")
+	c, err := n.manager.Container("tenant-a", "stubborn", "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.delete("polite", 3600)
+	n.untilGone("polite") // long before its grace period is over
+	began := time.Now()
+	n.delete("stubborn", 2)
+	exit := c.Exit()
+	if ran := exit.At.Sub(began); ran < 2*time.Second || exit.Signal != syscall.SIGKILL {
+		t.Errorf("ended after %s by %s, want killed after 2s", ran, exit.Signal)
+	}
+	n.untilGone("stubborn")
+}
+
+func TestGracePeriodCanBeShortened(t *testing.T) {
+	n := newNode(t)
+	pod := newPod("stubborn", "sleep", "1h", "--ignore-sigterm")
+	n.create(pod)
+	n.untilLog(pod, "main", "sleeping")
+	n.delete("stubborn", 3600)
+	n.delete("stubborn", 0)
+	n.untilGone("stubborn")
+}
+
+func TestObjectThatVanishes(t *testing.T) {
+	n := newNode(t)
+	n.create(newPod("web", "sleep", "1h", "--ignore-sigterm"))
+	n.untilReady("web")
+	if err := n.client.CoreV1().Pods("tenant-a").Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// Another pod of the same name comes before the first has ended.
+	again := newPod("web", "pause")
+	again.UID = "uid-other"
+	n.create(again)
+	n.untilReady("web")
+	n.wait("the first pod's sandbox is gone", func() bool { return n.network.connected() == 1 })
+	n.wait("the first pod is forgotten", func() bool {
+		n.manager.mu.Lock()
+		defer n.manager.mu.Unlock()
+		return len(n.manager.workers) == 1
+	})
+}
+
+func TestSameNameInOneUpdate(t *testing.T) {
+	n := newNode(t)
+	n.create(newPod("web", "pause"))
+	first := n.untilReady("web")
+	second := newPod("web", "pause")
+	second.UID = "uid-second"
+	if _, err := n.client.CoreV1().Pods("tenant-a").Update(t.Context(), second, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	n.until("web", "the second pod", func(p *v1.Pod) bool { return p.Status.PodIP != "" && p.Status.PodIP != first.Status.PodIP })
+	n.wait("one sandbox is left", func() bool { return n.network.connected() == 1 })
+}
+
+func TestNodeRestart(t *testing.T) {
+	n := newNode(t)
+	never := newPod("never", "pause")
+	never.Spec.RestartPolicy = v1.RestartPolicyNever
+	done := newPod("done", "exit", "0")
+	done.Spec.RestartPolicy = v1.RestartPolicyNever
+	n.create(newPod("web", "pause"))
+	n.create(never)
+	n.create(done)
+	before := n.untilReady("web")
+	n.untilReady("never")
+	n.untilPhase("done", v1.PodSucceeded)
+	n.stop()
+	n.checkNothingLeft()
+	if pod := n.get("web"); pod.DeletionTimestamp != nil {
+		t.Error("the object was deleted at shutdown")
+	}
+	n.start()
+	after := n.until("web", "ready at another address", func(p *v1.Pod) bool {
+		return p.Status.PodIP != "" && p.Status.PodIP != before.Status.PodIP && p.Status.ContainerStatuses[0].Ready
+	})
+	c := after.Status.ContainerStatuses[0]
+	if c.RestartCount != 1 || c.LastTerminationState.Terminated == nil || c.LastTerminationState.Terminated.Reason != reasonUnknown {
+		t.Errorf("container after the restart: %+v", c)
+	}
+	if diff := cmp.Diff(before.Status.StartTime, after.Status.StartTime); diff != "" {
+		t.Errorf("startTime changed: %s", diff)
+	}
+	if pod := n.get("never"); pod.Status.Phase != v1.PodFailed || pod.Status.PodIP != "" {
+		t.Errorf("pod that must not be restarted: %+v", pod.Status)
+	}
+	if pod := n.get("done"); pod.Status.Phase != v1.PodSucceeded {
+		t.Errorf("pod that was done: %+v", pod.Status)
+	}
+}
+
+func TestPodDeletedWhileTheNodeWasOff(t *testing.T) {
+	n := newNode(t)
+	n.create(newPod("web", "pause"))
+	n.untilReady("web")
+	n.stop()
+	n.delete("web", 30)
+	n.start()
+	n.untilGone("web")
+}
+
+func TestUnknownImage(t *testing.T) {
+	n := newNode(t)
+	pod := newPod("web")
+	pod.Spec.Containers[0].Image = "docker.io/library/nginx:1"
+	n.create(pod)
+	n.create(newPod("other", "pause"))
+	waiting := func(reason string) func(*v1.Pod) bool {
+		return func(p *v1.Pod) bool {
+			if len(p.Status.ContainerStatuses) == 0 {
+				return false
+			}
+			w := p.Status.ContainerStatuses[0].State.Waiting
+			return p.Status.Phase == v1.PodPending && w != nil && w.Reason == reason && strings.Contains(w.Message, ToolboxImage)
+		}
+	}
+	n.until("web", "backing off", waiting(reasonImageBackOff))
+	n.untilEvent(eventFailed, `image "docker.io/library/nginx:1" is not known`)
+	n.untilReady("other")
+	fixed := n.get("web")
+	fixed.Spec.Containers[0].Image = "registry.k8s.io/e2e-test-images/agnhost:2.99"
+	if _, err := n.client.CoreV1().Pods("tenant-a").Update(t.Context(), fixed, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	n.untilReady("web")
+}
+
+func TestChangedImageReplacesTheContainer(t *testing.T) {
+	n := newNode(t)
+	n.create(newPod("web", "pause"))
+	pod := n.untilReady("web")
+	pod.Spec.Containers[0].Image = ToolboxImage + ":other"
+	if _, err := n.client.CoreV1().Pods("tenant-a").Update(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	n.until("web", "replaced", func(p *v1.Pod) bool {
+		c := p.Status.ContainerStatuses[0]
+		return c.RestartCount == 1 && c.Ready && c.Image == ToolboxImage+":other"
+	})
+}
+
+func TestUnsupportedFields(t *testing.T) {
+	n := newNode(t)
+	pod := newPod("web")
+	pod.Spec.Volumes = []v1.Volume{{Name: "config", VolumeSource: v1.VolumeSource{ConfigMap: &v1.ConfigMapVolumeSource{}}}}
+	n.create(pod)
+	n.until("web", "refused", func(p *v1.Pod) bool {
+		if len(p.Status.ContainerStatuses) == 0 {
+			return false
+		}
+		w := p.Status.ContainerStatuses[0].State.Waiting
+		return w != nil && strings.Contains(w.Message, "spec.volumes[0] (config): only emptyDir volumes are supported")
+	})
+	n.untilEvent(eventUnsupported, "spec.volumes[0]")
+	n.delete("web", 1)
+	n.untilGone("web")
+}
+
+func TestNetworkThatFails(t *testing.T) {
+	n := newNode(t)
+	n.network.mu.Lock()
+	n.network.errors = []error{errors.New("agent is not ready"), errors.New("agent is not ready")}
+	n.network.mu.Unlock()
+	n.create(newPod("web", "pause"))
+	n.untilReady("web")
+	n.untilEvent(eventSandbox, "agent is not ready")
+}
+
+func TestNoContainerBeforeTheNetwork(t *testing.T) {
+	n := newNode(t)
+	hold := make(chan struct{})
+	n.network.mu.Lock()
+	n.network.hold = hold
+	n.network.mu.Unlock()
+	n.create(newPod("web", "pause"))
+	n.create(newPod("doomed", "pause"))
+	n.until("web", "pending", func(p *v1.Pod) bool { return p.Status.Phase == v1.PodPending })
+	if left := children(t); len(left) != 0 {
+		t.Errorf("processes run before the sandbox is connected: %v", left)
+	}
+	n.delete("doomed", 30) // in the middle of Add
+	n.untilGone("doomed")
+	close(hold)
+	n.untilReady("web")
+}
+
+func TestInitContainersAndSidecars(t *testing.T) {
+	n := newNode(t)
+	always := v1.ContainerRestartPolicyAlways
+	pod := newPod("web", "exit", "0")
+	pod.Spec.RestartPolicy = v1.RestartPolicyNever
+	data := []v1.VolumeMount{{Name: "data", MountPath: "/data"}}
+	pod.Spec.Volumes = []v1.Volume{{Name: "data", VolumeSource: v1.VolumeSource{EmptyDir: &v1.EmptyDirVolumeSource{}}}}
+	pod.Spec.InitContainers = []v1.Container{
+		{Name: "first", Image: ToolboxImage, Args: []string{"exit", "0"}, VolumeMounts: data},
+		{Name: "side", Image: ToolboxImage, Args: []string{"sleep", "1h"}, RestartPolicy: &always},
+	}
+	n.create(pod)
+	done := n.untilPhase("web", v1.PodSucceeded)
+	first, side := done.Status.InitContainerStatuses[0], done.Status.InitContainerStatuses[1]
+	if !first.Ready || first.State.Terminated == nil || first.State.Terminated.ExitCode != 0 {
+		t.Errorf("init container: %+v", first)
+	}
+	if side.State.Terminated == nil || side.State.Terminated.FinishedAt.Before(&done.Status.ContainerStatuses[0].State.Terminated.FinishedAt) {
+		t.Errorf("sidecar ended before the container it serves: %+v", side)
+	}
+
+	failing := newPod("failing", "pause")
+	failing.Spec.RestartPolicy = v1.RestartPolicyNever
+	failing.Spec.InitContainers = []v1.Container{{Name: "first", Image: ToolboxImage, Args: []string{"exit", "4"}}}
+	n.create(failing)
+	failed := n.untilPhase("failing", v1.PodFailed)
+	if c := failed.Status.ContainerStatuses[0]; c.State.Waiting == nil || c.State.Waiting.Reason != reasonInitializing {
+		t.Errorf("container behind a failed init container: %+v", c)
+	}
+
+	again := newPod("again", "pause")
+	again.Spec.InitContainers = failing.Spec.InitContainers
+	n.create(again)
+	n.until("again", "retrying its init container", func(p *v1.Pod) bool {
+		return p.Status.Phase == v1.PodPending && len(p.Status.InitContainerStatuses) == 1 && p.Status.InitContainerStatuses[0].RestartCount >= 2
+	})
+}
+
+func TestProgramCannotBeExecuted(t *testing.T) {
+	n := newNode(t)
+	pod := newPod("web")
+	pod.Spec.RestartPolicy = v1.RestartPolicyNever
+	pod.Spec.Containers[0].Command = []string{"/missing"}
+	n.create(pod)
+	failed := n.untilPhase("web", v1.PodFailed)
+	c := failed.Status.ContainerStatuses[0].State.Terminated
+	if c.Reason != reasonStart || c.ExitCode != startErrorCode || !strings.Contains(c.Message, "no such file") {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestWhatTheContainerSees(t *testing.T) {
+	n := newNode(t)
+	field := func(name, path string) v1.EnvVar {
+		return v1.EnvVar{Name: name, ValueFrom: &v1.EnvVarSource{FieldRef: &v1.ObjectFieldSelector{FieldPath: path}}}
+	}
+	env := newPod("env")
+	env.Labels = map[string]string{"app": "web"}
+	env.Spec.RestartPolicy = v1.RestartPolicyNever
+	env.Spec.Hostname = "front"
+	env.Spec.Containers[0].Command = []string{"env"}
+	env.Spec.Containers[0].Env = []v1.EnvVar{
+		{Name: "A", Value: "a"}, {Name: "B", Value: "<$(A)$$(A)$(NONE)>"},
+		field("NAME", "metadata.name"), field("NAMESPACE", "metadata.namespace"), field("UID", "metadata.uid"),
+		field("NODE", "spec.nodeName"), field("IP", "status.podIP"), field("IPS", "status.podIPs"), field("HOST", "status.hostIP"),
+		field("APP", "metadata.labels['app']"),
+	}
+	n.create(env)
+	n.untilPhase("env", v1.PodSucceeded)
+	n.untilLog(env, "main", "A=a\nB=<a$(A)$(NONE)>\nNAME=env\nNAMESPACE=tenant-a\nUID=uid-env\nNODE=node-1\nIP=10.244.1.1\n"+
+		"IPS=10.244.1.1,fd00::1\nHOST=10.213.0.11\nAPP=web\n")
+	n.untilLog(env, "main", "HOSTNAME=front\n")
+
+	files := newPod("files")
+	files.Spec.RestartPolicy = v1.RestartPolicyNever
+	files.Spec.HostAliases = []v1.HostAlias{{IP: "1.2.3.4", Hostnames: []string{"one", "two"}}}
+	files.Spec.Containers[0].Command = []string{"cat", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
+	n.create(files)
+	n.untilPhase("files", v1.PodSucceeded)
+	n.untilLog(files, "main", "10.244.1.2\tfiles\nfd00::2\tfiles\n1.2.3.4\tone\ttwo\nfiles\nnameserver 10.96.0.10\n"+
+		"search tenant-a.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n")
+}
+
+func TestTerminationMessage(t *testing.T) {
+	n := newNode(t)
+	pod := newPod("web", "cat", "/missing")
+	pod.Spec.RestartPolicy = v1.RestartPolicyNever
+	pod.Spec.Containers[0].TerminationMessagePolicy = v1.TerminationMessageFallbackToLogsOnError
+	n.create(pod)
+	failed := n.untilPhase("web", v1.PodFailed)
+	if m := failed.Status.ContainerStatuses[0].State.Terminated.Message; !strings.Contains(m, "/missing: no such file") {
+		t.Errorf("termination message: %q", m)
+	}
+}
+
+func TestProbes(t *testing.T) {
+	n := newNode(t)
+	exec := func(args ...string) *v1.Probe {
+		return &v1.Probe{
+			ProbeHandler:  v1.ProbeHandler{Exec: &v1.ExecAction{Command: args}},
+			PeriodSeconds: 1, FailureThreshold: 1, TimeoutSeconds: 10,
+		}
+	}
+	unready := newPod("unready", "pause")
+	unready.Spec.Containers[0].ReadinessProbe = exec("/agnhost", "exit", "1")
+	ready := newPod("ready", "pause")
+	ready.Spec.Containers[0].StartupProbe = exec("/agnhost", "exit", "0")
+	ready.Spec.Containers[0].ReadinessProbe = exec("/agnhost", "exit", "0")
+	unhealthy := newPod("unhealthy", "sleep", "1h")
+	unhealthy.Spec.Containers[0].LivenessProbe = exec("/agnhost", "exit", "1")
+	for _, p := range []*v1.Pod{unready, ready, unhealthy} {
+		n.create(p)
+	}
+	n.untilReady("ready")
+	n.until("unready", "started", func(p *v1.Pod) bool {
+		return len(p.Status.ContainerStatuses) == 1 && *p.Status.ContainerStatuses[0].Started
+	})
+	n.untilEvent(eventUnhealthy, "Readiness probe failed: exit code 1")
+	if pod := n.get("unready"); pod.Status.ContainerStatuses[0].Ready {
+		t.Error("ready although its probe fails")
+	}
+	n.until("unhealthy", "restarted", func(p *v1.Pod) bool {
+		return len(p.Status.ContainerStatuses) == 1 && p.Status.ContainerStatuses[0].RestartCount > 0
+	})
+}
+
+func TestProbesOverTheNetwork(t *testing.T) {
+	n := newNode(t)
+	// The sandboxes of these tests are connected to nothing, so the pod uses the node's network namespace: here the test's own.
+	setLoopbackUp(t)
+	pod := newPod("web", "netexec", "--http-port=8080", "--udp-port=8081")
+	pod.Spec.HostNetwork = true
+	c := &pod.Spec.Containers[0]
+	c.Ports = []v1.ContainerPort{{Name: "http", ContainerPort: 8080}}
+	get := func(path string) v1.ProbeHandler {
+		return v1.ProbeHandler{HTTPGet: &v1.HTTPGetAction{Host: "127.0.0.1", Path: path, Port: intstr.FromString("http")}}
+	}
+	c.StartupProbe = &v1.Probe{PeriodSeconds: 1, ProbeHandler: v1.ProbeHandler{TCPSocket: &v1.TCPSocketAction{Host: "127.0.0.1", Port: intstr.FromInt32(8080)}}}
+	c.StartupProbe.FailureThreshold = 30
+	c.ReadinessProbe = &v1.Probe{PeriodSeconds: 1, ProbeHandler: get("/healthz")}
+	c.LivenessProbe = &v1.Probe{PeriodSeconds: 1, ProbeHandler: get("/hostname")}
+	n.create(pod)
+	ready := n.untilReady("web")
+	if ready.Status.PodIP != ready.Status.HostIP || n.network.connected() != 0 {
+		t.Errorf("pod in the node's network namespace: %+v", ready.Status)
+	}
+	bad := newPod("bad", "pause")
+	bad.Spec.HostNetwork = true
+	bad.Spec.Containers[0].Ports = c.Ports
+	bad.Spec.Containers[0].ReadinessProbe = &v1.Probe{PeriodSeconds: 1, ProbeHandler: get("/echo?msg=busy&code=503")}
+	n.create(bad)
+	n.untilEvent(eventUnhealthy, "Readiness probe failed: HTTP status 503: busy")
+}
+
+func TestHooks(t *testing.T) {
+	n := newNode(t)
+	pod := newPod("web", "sleep", "1h")
+	pod.Spec.Containers[0].Lifecycle = &v1.Lifecycle{
+		PostStart: &v1.LifecycleHandler{Exec: &v1.ExecAction{Command: []string{"/agnhost", "exit", "0"}}},
+		PreStop:   &v1.LifecycleHandler{Sleep: &v1.SleepAction{Seconds: 1}},
+	}
+	n.create(pod)
+	n.untilReady("web")
+	began := time.Now()
+	n.delete("web", 20)
+	n.untilGone("web")
+	if d := time.Since(began); d < time.Second {
+		t.Errorf("deleted after %s, before the preStop hook had ended", d)
+	}
+	failing := newPod("failing", "sleep", "1h")
+	failing.Spec.RestartPolicy = v1.RestartPolicyNever
+	failing.Spec.Containers[0].Lifecycle = &v1.Lifecycle{PostStart: &v1.LifecycleHandler{Exec: &v1.ExecAction{Command: []string{"/missing"}}}}
+	n.create(failing)
+	n.untilPhase("failing", v1.PodFailed)
+	n.untilEvent(eventHook, "PostStartHook failed")
+}
+
+func TestActiveDeadline(t *testing.T) {
+	n := newNode(t)
+	pod := newPod("job", "sleep", "1h")
+	limit := int64(1)
+	pod.Spec.ActiveDeadlineSeconds = &limit
+	n.create(pod)
+	if failed := n.untilPhase("job", v1.PodFailed); failed.Status.Reason != "DeadlineExceeded" {
+		t.Errorf("reason %q", failed.Status.Reason)
+	}
+	n.wait("its sandbox is gone", func() bool { return n.network.connected() == 0 })
+	n.delete("job", 0)
+	n.untilGone("job")
+}
+
+func TestVolumesLastAsLongAsThePod(t *testing.T) {
+	n := newNode(t)
+	pod := newPod("web", "pause")
+	size := v1.EmptyDirVolumeSource{Medium: v1.StorageMediumMemory}
+	pod.Spec.Volumes = []v1.Volume{{Name: "data", VolumeSource: v1.VolumeSource{EmptyDir: &size}}}
+	pod.Spec.Containers[0].VolumeMounts = []v1.VolumeMount{{Name: "data", MountPath: "/data"}}
+	pod.Spec.InitContainers = []v1.Container{{
+		Name: "first", Image: ToolboxImage, VolumeMounts: pod.Spec.Containers[0].VolumeMounts, TerminationMessagePath: "/data/message",
+		Args: []string{"exit", "0"},
+	}}
+	n.create(pod)
+	n.untilReady("web")
+	c, err := n.manager.Container("tenant-a", "web", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if code, err := c.Exec(t.Context(), []string{"/agnhost", "mounttest", "--fs_type=/data"}, nil, &out, &out); err != nil || code != 0 ||
+		!strings.Contains(out.String(), `mount type of "/data": tmpfs`) {
+		t.Errorf("in the container: %s, code %d, %v", out.String(), code, err)
+	}
+}
+
+func TestContainerLookup(t *testing.T) {
+	n := newNode(t)
+	n.create(newPod("web", "pause"))
+	n.untilReady("web")
+	for _, c := range []struct {
+		namespace, pod, container string
+		found                     bool
+	}{
+		{"tenant-a", "web", "main", true}, {"tenant-a", "web", "", true}, {"tenant-a", "web", "other", false},
+		{"tenant-b", "web", "main", false}, {"tenant-a", "other", "", false},
+	} {
+		_, err := n.manager.Container(c.namespace, c.pod, c.container)
+		if (err == nil) != c.found || err != nil && !errors.Is(err, ErrNoContainer) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+func TestPodsOfOtherNodesAreLeftAlone(t *testing.T) {
+	n := newNode(t)
+	other := newPod("other", "pause")
+	other.Spec.NodeName = "node-2"
+	n.create(other)
+	n.create(newPod("web", "pause"))
+	n.untilReady("web")
+	if pod := n.get("other"); pod.Status.Phase != "" {
+		t.Errorf("another node's pod: %+v", pod.Status)
+	}
+}
+
+func TestManyPodsAtOnce(t *testing.T) {
+	n := newNode(t)
+	const count = 20
+	for i := range count {
+		pod := newPod(fmt.Sprintf("pod-%d", i), "pause")
+		pod.UID = types.UID(fmt.Sprint(i))
+		n.create(pod)
+	}
+	addresses := map[string]bool{}
+	for i := range count {
+		addresses[n.untilReady(fmt.Sprintf("pod-%d", i)).Status.PodIP] = true
+	}
+	if len(addresses) != count {
+		t.Errorf("%d addresses for %d pods", len(addresses), count)
+	}
+}
