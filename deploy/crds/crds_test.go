@@ -13,8 +13,10 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	crdvalidation "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/hedgerow-net/hedgerow/api/net/v1alpha1"
@@ -96,7 +98,7 @@ var documents = []struct {
 	{name: "port name with a doubled dash", in: ports(`{"port": "a--b"}`), want: []string{"spec.allowIncoming.toPorts[0].port"}},
 	{name: "port name in capitals", in: ports(`{"port": "HTTP"}`), want: []string{"spec.allowIncoming.toPorts[0].port"}},
 	{name: "port name empty", in: ports(`{"port": ""}`), want: []string{"spec.allowIncoming.toPorts[0].port"}},
-	{name: "port null", in: ports(`{"port": null}`), want: []string{"spec.allowIncoming.toPorts[0].port"}},
+	{name: "port null", in: ports(`{"port": null}`), strict: true},
 	{name: "ICMP", in: ports(`{"protocol": "ICMP"}`), want: []string{"spec.allowIncoming.toPorts[0].protocol"}},
 	{name: "protocol empty", in: ports(`{"protocol": ""}`), want: []string{"spec.allowIncoming.toPorts[0].protocol"}},
 	{name: "empty peer", in: from(`{"pods": {}}, {}`), want: []string{"spec.allowIncoming.from[1]"}},
@@ -104,12 +106,14 @@ var documents = []struct {
 	{name: "too many peers", in: from(strings.TrimSuffix(strings.Repeat(`{"pods": {}},`, v1alpha1.MaxPeers+1), ",")), want: []string{"spec.allowIncoming.from"}},
 	{name: "too many ports", in: ports(strings.TrimSuffix(strings.Repeat(`{"port": 1},`, v1alpha1.MaxPorts+1), ",")), want: []string{"spec.allowIncoming.toPorts"}},
 	{name: "spec a list", in: spec(`[]`), want: []string{"spec"}},
-	{name: "spec null", in: spec(`null`), want: []string{"spec"}},
-	{name: "allowIncoming null", in: spec(`{"allowIncoming": null}`), want: []string{"spec.allowIncoming"}},
-	{name: "from null", in: spec(`{"allowIncoming": {"from": null}}`), want: []string{"spec.allowIncoming.from"}},
+	{name: "spec null", in: spec(`null`), strict: true},
+	{name: "allowIncoming null", in: spec(`{"allowIncoming": null}`), strict: true},
+	{name: "from null", in: spec(`{"allowIncoming": {"from": null}}`), strict: true},
+	{name: "label null", in: spec(`{"podSelector": {"a": null}}`), strict: true},
+	{name: "peer null", in: from(`null`), want: []string{"spec.allowIncoming.from[0]"}},
 	{name: "from an object", in: spec(`{"allowIncoming": {"from": {}}}`), want: []string{"spec.allowIncoming.from"}},
 	{name: "peer a string", in: from(`"all"`), want: []string{"spec.allowIncoming.from[0]"}},
-	{name: "pods null", in: from(`{"pods": null}`), want: []string{"spec.allowIncoming.from[0].pods"}},
+	{name: "pods null", in: from(`{"pods": null}`), strict: true},
 	{name: "pods a list", in: from(`{"pods": ["a"]}`), want: []string{"spec.allowIncoming.from[0].pods"}},
 	{name: "label a number", in: from(`{"namespaces": {"tier": 1}}`), want: []string{"spec.allowIncoming.from[0].namespaces.tier"}},
 	{name: "label value with a space", in: from(`{"pods": {"tier": "a b"}}`), want: []string{"spec.allowIncoming.from[0].pods.tier"}},
@@ -117,20 +121,33 @@ var documents = []struct {
 	{name: "matchLabels", in: spec(`{"podSelector": {"matchLabels": {"a": "b"}}}`), want: []string{"spec.podSelector.matchLabels"}},
 }
 
-// TestSchema gives the documents to the validator of the API server.
-func TestSchema(t *testing.T) {
-	validator, _, err := validation.NewSchemaValidator(schemaOf(t))
+// stored is the object as the API server would store it, and what its schema has against it.
+func stored(t *testing.T, text string) (map[string]any, field.ErrorList) {
+	t.Helper()
+	schema := schemaOf(t)
+	structural, err := structuralschema.NewStructural(schema)
 	if err != nil {
 		t.Fatal(err)
 	}
+	validator, _, err := validation.NewSchemaValidator(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var object map[string]any
+	if err := kjson.UnmarshalCaseSensitivePreserveInts([]byte(text), &object); err != nil {
+		t.Fatal(err)
+	}
+	pruning.Prune(object, structural, true)
+	defaulting.PruneNonNullableNullsWithoutDefaults(object, structural)
+	return object, validation.ValidateCustomResource(nil, object, validator)
+}
+
+// TestSchema gives the documents to the API server's own code.
+func TestSchema(t *testing.T) {
 	for _, test := range documents {
 		t.Run(test.name, func(t *testing.T) {
-			var object map[string]any
-			if err := kjson.UnmarshalCaseSensitivePreserveInts([]byte(test.in), &object); err != nil {
-				t.Fatal(err)
-			}
+			_, errs := stored(t, test.in)
 			var got []string
-			errs := validation.ValidateCustomResource(nil, object, validator)
 			for _, err := range errs {
 				got = append(got, err.Field)
 			}
@@ -143,11 +160,12 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// TestSchemaAndDecoderAgree: what the schema refuses, strict decoding and validation refuse too, and the schema lets through only
-// what is marked as their part.
+// TestSchemaAndDecoderAgree: what the schema refuses, strict decoding and validation refuse too; what the schema lets through and they
+// do not is still recognisable as wrong when it has been stored.
 func TestSchemaAndDecoderAgree(t *testing.T) {
 	for _, test := range documents {
-		policy, errs := v1alpha1.Decode([]byte(test.in))
+		object, _ := stored(t, test.in)
+		policy, errs := v1alpha1.DecodeObject(object)
 		errs = append(errs, v1alpha1.Validate(policy)...)
 		if want := len(test.want) > 0 || test.strict; (len(errs) > 0) != want {
 			t.Errorf("%s: refused by package v1alpha1: %v, want %v: %v", test.name, len(errs) > 0, want, errs)
