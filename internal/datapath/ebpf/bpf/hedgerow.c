@@ -296,6 +296,35 @@ static __always_inline void parse_transport(struct packet *p)
 	}
 }
 
+/*
+ * Whether an IPv4 packet carries a source route. The router on the way writes the next address into the packet only after the forward
+ * hook, so that its true destination cannot be judged there.
+ */
+static __noinline int is_source_routed(const struct packet *p)
+{
+	__u32 at = 20;
+	__u8 option[2];
+
+	if (!p)
+		return 1;
+	for (int i = 0; i < 40 && at < p->offset; i++) {
+		if (bpf_dynptr_read(option, 1, &p->data, at, 0))
+			return 1;
+		if (option[0] == IPOPT_END)
+			return 0;
+		if (option[0] == IPOPT_NOOP) {
+			at++;
+			continue;
+		}
+		if (option[0] == IPOPT_LSRR || option[0] == IPOPT_SSRR)
+			return 1;
+		if (bpf_dynptr_read(option, sizeof(option), &p->data, at, 0) || option[1] < 2)
+			return 1;
+		at += option[1];
+	}
+	return 0;
+}
+
 static __always_inline int parse_ipv4(struct packet *p)
 {
 	struct {
@@ -313,6 +342,8 @@ static __always_inline int parse_ipv4(struct packet *p)
 	p->protocol = h.protocol;
 	p->offset = (h.version_length & 0xf) * 4;
 	p->fragment = (bpf_ntohs(h.fragment) & 0x1fff) != 0;
+	if (p->hook == NF_INET_FORWARD && p->offset > sizeof(h) && is_source_routed(p))
+		return -1;
 	return 0;
 }
 
@@ -368,10 +399,10 @@ static __always_inline int parse_ipv6(struct packet *p)
 
 	if (bpf_dynptr_read(&h, sizeof(h), &p->data, 0, 0))
 		return -1;
-	if (is_mapped(&h.source) || is_mapped(&h.destination))
-		return -1;
 	p->source.address = h.source;
 	p->destination.address = h.destination;
+	if (is_mapped(&h.source) || is_mapped(&h.destination))
+		return -1;
 	p->protocol = h.next;
 	p->offset = sizeof(h);
 	walk_extensions(p);
@@ -736,11 +767,13 @@ int hedgerow(struct bpf_nf_ctx *ctx)
 
 	if (ctx->state->in)
 		in = ctx->state->in->ifindex;
-	/* Without an IP header there is no end that could allow it. */
-	if (parse(ctx, &p))
+	if (parse(ctx, &p)) {
+		/* Nobody can tell where it goes, so there is no end that could allow it. */
 		j.reason = REASON_MALFORMED;
-	else if (judge_stable(&p, &f, &client, &server, in, ctx->skb->_nfct, bytes, &j))
+		f.protocol = p.protocol;
+	} else if (judge_stable(&p, &f, &client, &server, in, ctx->skb->_nfct, bytes, &j)) {
 		return NF_ACCEPT;
+	}
 	return drop(&f, &j, bytes);
 }
 

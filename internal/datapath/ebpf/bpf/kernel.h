@@ -148,4 +148,7 @@ enum {
 	IPPROTO_SCTP = 132,
 };
 
+/* IPv4 options (include/uapi/linux/ip.h). */
+enum { IPOPT_END = 0, IPOPT_NOOP = 1, IPOPT_LSRR = 131, IPOPT_SSRR = 137 };
+
 #endif
