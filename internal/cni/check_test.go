@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/hedgerow-net/hedgerow/internal/podnet"
 )
@@ -56,6 +57,20 @@ func TestCheckFindsWhatDiffers(t *testing.T) {
 				return netlink.NeighDel(&netlink.Neigh{LinkIndex: l.Attrs().Index, IP: podnet.Gateway4.AsSlice()})
 			})
 		}, 104, "169.254.1.1"},
+		{"neighbour of the node that may expire", func(w *world, p *pod) {
+			onHostSide(w, p, func(l netlink.Link) error {
+				return netlink.NeighSet(&netlink.Neigh{
+					LinkIndex: l.Attrs().Index, IP: net.IP{10, 244, 1, 2}, State: unix.NUD_STALE, HardwareAddr: podMAC(w, p),
+				})
+			})
+		}, 104, "10.244.1.2"},
+		{"next hop of the default route", func(w *world, p *pod) {
+			onPodSide(w, p, func(l netlink.Link) error {
+				return netlink.RouteReplace(&netlink.Route{
+					LinkIndex: l.Attrs().Index, Dst: ptr(cidr(w.t, "0.0.0.0/0")), Gw: net.IP{169, 254, 1, 2}, Flags: int(netlink.FLAG_ONLINK),
+				})
+			})
+		}, 104, "0.0.0.0/0"},
 		{"forwarding", func(w *world, p *pod) { w.node.Sysctl("ipv4/ip_forward", "0") }, 103, "net.ipv4.ip_forward"},
 		{"reservation", func(w *world, p *pod) {
 			if err := os.Remove(filepath.Join(w.data, "hedgerow", "10.244.1.2")); err != nil {
@@ -116,6 +131,15 @@ func onLink(w *world, name string, f func(netlink.Link) error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+func podMAC(w *world, p *pod) (mac net.HardwareAddr) {
+	w.t.Helper()
+	onPodSide(w, p, func(l netlink.Link) error {
+		mac = l.Attrs().HardwareAddr
+		return nil
+	})
+	return mac
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -225,6 +225,9 @@ func TestSetupIsNotDeceivedByEqualIndexes(t *testing.T) {
 	elsewhere := &wiring{t: t, node: netnstest.New(t), pod: w.pod}
 	addVeth(elsewhere, "eth0", int(fd(t, w.ns)))
 	w.node.Do(func() {
+		if err := netlink.SetNetNsIdByFd(int(fd(t, w.ns)), 7); err != nil { // the node has met the pod's namespace before
+			t.Fatal(err)
+		}
 		if _, err := Setup(w.pod); err == nil || !strings.Contains(err.Error(), "already in the pod's network namespace") {
 			t.Errorf("got error %v", err)
 		}
