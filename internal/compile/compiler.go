@@ -33,6 +33,7 @@ type Compiler struct {
 	rows       *rows
 	reasons    *reasons
 	pods       *pods
+	elsewhere  *elsewhere
 
 	reserved   *reserved
 	installed  *installed

@@ -49,11 +49,24 @@ func TestEveryWrite(t *testing.T) {
 		j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), flows: flows()}
 		j.random = rand.New(rand.NewSource(rapid.Int64().Draw(t, "order")))
 		w := newRandomWorld(t)
-		j.start(w.world())
+		before := w.world()
+		j.start(before)
 		w.edit()
 		for range rapid.IntRange(1, 6).Draw(t, "worlds") {
 			world := w.world()
+			if rapid.IntRange(0, 4).Draw(t, "stop") == 0 {
+				j.stop(world, w.onlyPolicies)
+				if rapid.Bool().Draw(t, "back") {
+					j.transit(before, false)
+				}
+				if rapid.Bool().Draw(t, "elsewhere") {
+					w.edit()
+					world = w.world()
+				}
+				w.onlyPolicies = false
+			}
 			j.transit(world, w.onlyPolicies)
+			before = world
 			for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "sweeps") {
 				j.apply(j.compiler.Sweep(), j.current(), j.current(), true)
 			}
@@ -76,24 +89,29 @@ func (j *judge) start(world *World) {
 	j.compiler.Commit(len(plan.Changes))
 }
 
-// transit goes to a new world, possibly with a stop in the middle.
+// sides are what the policies say about all flows.
+func (j *judge) sides(r *reference) []sides {
+	all := make([]sides, len(j.flows))
+	for i, f := range j.flows {
+		all[i] = r.sides(f)
+	}
+	return all
+}
+
+// stop sets out for a new world and stops in the middle.
+func (j *judge) stop(world *World, onlyPolicies bool) {
+	plan := j.compiler.Update(world)
+	stopped := *plan
+	stopped.Changes = plan.Changes[:rapid.IntRange(0, len(plan.Changes)).Draw(j.t, "applied")]
+	j.apply(&stopped, j.current(), j.sides(newReference(world)), onlyPolicies)
+}
+
+// transit goes to a new world.
 func (j *judge) transit(world *World, onlyPolicies bool) {
 	r := newReference(world)
-	next := make([]sides, len(j.flows))
-	for i, f := range j.flows {
-		next[i] = r.sides(f)
-	}
-	old := j.current()
+	next := j.sides(r)
 	plan := j.compiler.Update(world)
-	if len(plan.Changes) > 1 && rapid.IntRange(0, 4).Draw(j.t, "stop") == 0 {
-		stopped := *plan
-		stopped.Changes = plan.Changes[:rapid.IntRange(0, len(plan.Changes)-1).Draw(j.t, "applied")]
-		j.apply(&stopped, old, next, onlyPolicies)
-		old = j.current()
-		plan = j.compiler.Update(world)
-		onlyPolicies = false
-	}
-	j.apply(plan, old, next, onlyPolicies)
+	j.apply(plan, j.current(), next, onlyPolicies)
 	for i, f := range j.flows {
 		if got := sidesOf(j.tables.Judge(f)); got != next[i] {
 			j.fail(world, f, "after the plan: got %+v, want %+v\n%s", got, next[i], r.decide(f))

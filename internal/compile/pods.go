@@ -32,6 +32,7 @@ type pods struct {
 	namespaces map[string]*namespaceState
 	uses       *uses // that the signatures were computed with
 	update     uint64
+	version    uint64 // changes when a pod object comes or goes
 }
 
 func newPods() *pods {
@@ -61,6 +62,7 @@ func (p *pods) absorb(w *World) {
 			continue
 		}
 		delete(p.byPod, pod)
+		p.version++
 		if name := (podName{pod.Namespace, pod.Name}); p.byName[name] == s {
 			delete(p.byName, name)
 		}
@@ -86,6 +88,7 @@ func (p *pods) absorbPod(pod *policy.Pod) {
 	s := p.byPod[pod]
 	if s == nil {
 		s = &podState{pod: pod}
+		p.version++
 		p.byPod[pod] = s
 		p.byName[podName{pod.Namespace, pod.Name}] = s
 	}

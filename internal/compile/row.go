@@ -80,6 +80,8 @@ type evaluation struct {
 	selectors *selectors
 	reasons   *reasons
 	matched   []match
+	// isolated and open are the verdicts when no rule decides; 0 until they are asked for.
+	isolated, open datapath.Verdict
 }
 
 // match is a rule whose peers include the signature, with the ports resolved to numbers.
@@ -90,6 +92,8 @@ type match struct {
 	ports  []policy.Port
 	ref    policy.Ref
 	index  int
+	// verdict is what the rule says, once it was asked for.
+	verdict datapath.Verdict
 }
 
 // match collects the rules that look at the signature, in order.
@@ -188,21 +192,15 @@ func (e *evaluation) mentioned(protocol policy.Protocol) []uint16 {
 
 // decide goes through the tiers. Port 0 stands for any port that no rule mentions.
 func (e *evaluation) decide(protocol policy.Protocol, port uint16) datapath.Verdict {
-	reason := policy.Reason{Direction: e.profile.direction, Action: policy.Accept}
 	for _, tier := range [...]policy.Tier{policy.Admin, policy.NetworkPolicy, policy.Baseline} {
 		if m := e.first(tier, protocol, port); m != nil && m.action != policy.Pass {
-			reason.Cause, reason.Action = policy.CauseRule, m.action
-			reason.Tier, reason.Policy, reason.Rule = tier, m.ref, m.index
-			return e.verdict(reason)
+			return e.verdict(&m.verdict, policy.Reason{Action: m.action, Cause: policy.CauseRule, Tier: tier, Policy: m.ref, Rule: m.index})
 		}
-		if tier == policy.NetworkPolicy && len(e.profile.isolating) > 0 {
-			reason.Cause, reason.Action = policy.CauseIsolated, policy.Deny
-			reason.Tier, reason.Isolating = tier, e.profile.isolating
-			return e.verdict(reason)
+		if refs := e.profile.isolating; tier == policy.NetworkPolicy && len(refs) > 0 {
+			return e.verdict(&e.isolated, policy.Reason{Action: policy.Deny, Cause: policy.CauseIsolated, Tier: tier, Isolating: refs})
 		}
 	}
-	reason.Cause = policy.CauseNotIsolated
-	return e.verdict(reason)
+	return e.verdict(&e.open, policy.Reason{Action: policy.Accept, Cause: policy.CauseNotIsolated})
 }
 
 func (e *evaluation) first(tier policy.Tier, protocol policy.Protocol, port uint16) *match {
@@ -226,10 +224,15 @@ func (m *match) covers(protocol policy.Protocol, port uint16) bool {
 	return false
 }
 
-func (e *evaluation) verdict(reason policy.Reason) datapath.Verdict {
-	v := datapath.Verdict{Rule: e.reasons.id(reason)}
-	if reason.Action == policy.Accept {
-		v.Action = datapath.Accept
+// verdict returns the verdict for a reason and remembers it, because interning reasons is slow.
+func (e *evaluation) verdict(known *datapath.Verdict, reason policy.Reason) datapath.Verdict {
+	if known.Rule != 0 {
+		return *known
 	}
-	return v
+	reason.Direction = e.profile.direction
+	known.Rule = e.reasons.id(reason)
+	if reason.Action == policy.Accept {
+		known.Action = datapath.Accept
+	}
+	return *known
 }

@@ -67,23 +67,24 @@ func (c *Compiler) newTransition(h *wishes) *transition {
 // classify sorts addresses by what happens to them.
 func (t *transition) classify() {
 	old := sortNetworks(t.installed.networks)
-	for a := range t.wishes.claims {
-		t.classifyAddress(a, old)
-	}
-	for a := range t.wishes.nodes {
-		if _, claimed := t.wishes.claims[a]; !claimed {
-			t.classifyAddress(a, old)
+	seen := 0
+	t.wishes.addresses(func(a netip.Addr, want wanted) {
+		if t.classifyAddress(a, want, old) {
+			seen++
 		}
+	}, t.reserved)
+	if seen == len(t.installed.endpoints) {
+		return
 	}
 	for a := range t.installed.endpoints {
-		if _, claimed := t.wishes.claims[a]; !claimed && !t.wishes.nodes[a] {
-			t.classifyAddress(a, old)
+		if !t.wishes.claimed(a) {
+			t.classifyAddress(a, t.wishes.unclaimed(a, t.reserved), old)
 		}
 	}
 }
 
-func (t *transition) classifyAddress(a netip.Addr, networks networks) {
-	want := t.wishes.address(a, t.reserved)
+// classifyAddress reports whether the address has an endpoint now.
+func (t *transition) classifyAddress(a netip.Addr, want wanted, networks networks) bool {
 	from, present := t.installed.endpoints[a]
 	if !present {
 		from.group = networks.group(a, t.reserved)
@@ -102,6 +103,7 @@ func (t *transition) classifyAddress(a netip.Addr, networks networks) {
 	default:
 		t.moves = append(t.moves, move{a, from, want, !present})
 	}
+	return present
 }
 
 // stays reports whether an open endpoint is right as it is. One that should be absent may stay as long as its group says the

@@ -1,0 +1,145 @@
+package compile
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// bigWorld has 200 namespaces with 25 pods each, 250 of them local, and 500 policies: in every namespace two or three, of the kinds that
+// people write: from one's own namespace, from a labelled one, from everywhere at a port.
+func bigWorld(b *testing.B) *World {
+	w := &World{Node: "n0", ClusterCIDRs: []netip.Prefix{netip.MustParsePrefix("10.128.0.0/9")}, LocalCIDRs: []netip.Prefix{netip.MustParsePrefix("10.128.0.0/24")},
+		NodeAddresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
+	for n := range 200 {
+		ns := &policy.Namespace{Name: fmt.Sprintf("ns%d", n), Labels: map[string]string{"kubernetes.io/metadata.name": fmt.Sprintf("ns%d", n), "team": fmt.Sprint(n % 20)}}
+		if n%2 == 0 {
+			ns.Isolation = isolationOf(ns.Name)
+		}
+		w.Namespaces = append(w.Namespaces, ns)
+		for p := range 25 {
+			w.addPod(n, p)
+		}
+	}
+	for i := range 500 {
+		w.Policies = append(w.Policies, bigPolicy(b, i))
+	}
+	return w
+}
+
+func (w *World) addPod(n, p int) {
+	number := n*25 + p
+	pod := &policy.Pod{
+		Namespace: fmt.Sprintf("ns%d", n), Name: fmt.Sprintf("p%d", p), UID: fmt.Sprint(number), Node: fmt.Sprintf("n%d", number%20),
+		Labels: map[string]string{"app": fmt.Sprint(p % 5), "pod-template-hash": "6d4b75cb6d", "tier": fmt.Sprint(p % 3)},
+	}
+	a := netip.AddrFrom4([4]byte{10, byte(128 + number%20), byte(number / 20 / 250), byte(1 + number/20%250)})
+	pod.Addresses = []netip.Addr{a}
+	w.Pods = append(w.Pods, pod)
+	if pod.Node == "n0" {
+		w.Attachments = append(w.Attachments, Attachment{Key: pod.String(), Interface: uint32(number + 2), Addresses: pod.Addresses, Namespace: pod.Namespace, Pod: pod.Name, UID: pod.UID})
+	}
+}
+
+func bigPolicy(b *testing.B, i int) *policy.Policy {
+	labels := func(key, value string) policy.Selector {
+		s, err := policy.SelectLabels(map[string]string{key: value})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return s
+	}
+	n := i % 200
+	p := &policy.Policy{
+		Ref: policy.Ref{Kind: policy.KindAlphaNetworkPolicy, Namespace: fmt.Sprintf("ns%d", n), Name: fmt.Sprintf("pol%d", i)}, Tier: policy.NetworkPolicy, WhenIsolated: true,
+		Subject: policy.PodSelector{Namespace: fmt.Sprintf("ns%d", n), Pods: labels("app", fmt.Sprint(i%5))},
+	}
+	peer := policy.PodSelector{Namespace: p.Ref.Namespace, Pods: labels("app", fmt.Sprint((i+1)%5))}
+	if i%3 == 1 {
+		peer = policy.PodSelector{Namespaces: labels("team", fmt.Sprint(i%20)), Pods: labels("tier", fmt.Sprint(i%3))}
+	}
+	p.Rules[policy.Ingress] = []policy.Rule{{Action: policy.Accept, Peers: []policy.Peer{{Pods: &peer}}, Ports: []policy.Port{{Protocol: policy.TCP, Number: uint16(80 + i%4)}}}}
+	return p
+}
+
+func commit(c *Compiler, p *Plan) { c.Commit(len(p.Changes)) }
+
+// BenchmarkIsolate is an update after one namespace's annotation was put or taken away.
+func BenchmarkIsolate(b *testing.B) {
+	w := bigWorld(b)
+	c := New(Options{})
+	commit(c, c.Update(w))
+	on, off := *w.Namespaces[40], *w.Namespaces[40]
+	off.Isolation = nil
+	i := 0
+	for b.Loop() {
+		i++
+		if w.Namespaces[40] = &off; i%2 == 0 {
+			w.Namespaces[40] = &on
+		}
+		p := c.Update(w)
+		if p.Empty() {
+			b.Fatal("nothing changed")
+		}
+		commit(c, p)
+		if i%100 == 0 {
+			b.StopTimer()
+			for p := c.Sweep(); !p.Empty(); p = c.Sweep() {
+				commit(c, p)
+			}
+			b.StartTimer()
+		}
+	}
+}
+
+// BenchmarkRemotePod is an update after a pod elsewhere was relabelled.
+func BenchmarkRemotePod(b *testing.B) {
+	w := bigWorld(b)
+	c := New(Options{})
+	commit(c, c.Update(w))
+	one, two := *w.Pods[1001], *w.Pods[1001]
+	two.Labels = map[string]string{"app": "1", "tier": "2"}
+	i := 0
+	for b.Loop() {
+		i++
+		if w.Pods[1001] = &two; i%2 == 0 {
+			w.Pods[1001] = &one
+		}
+		commit(c, c.Update(w))
+	}
+}
+
+// BenchmarkNothing is an update to the same world.
+func BenchmarkNothing(b *testing.B) {
+	w := bigWorld(b)
+	c := New(Options{})
+	commit(c, c.Update(w))
+	for b.Loop() {
+		c.Update(w)
+	}
+}
+
+// BenchmarkFirst is the first update of an agent that starts.
+func BenchmarkFirst(b *testing.B) {
+	w := bigWorld(b)
+	for b.Loop() {
+		c := New(Options{})
+		p := c.Update(w)
+		commit(c, p)
+		b.ReportMetric(float64(p.Stats.Verdicts), "verdicts")
+		b.ReportMetric(float64(p.Stats.Groups), "groups")
+		b.ReportMetric(float64(p.Stats.Profiles), "profiles")
+	}
+}
+
+// BenchmarkSweep is a sweep that finds nothing.
+func BenchmarkSweep(b *testing.B) {
+	w := bigWorld(b)
+	c := New(Options{})
+	commit(c, c.Update(w))
+	for b.Loop() {
+		c.Sweep()
+	}
+}
