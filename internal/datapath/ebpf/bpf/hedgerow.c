@@ -154,6 +154,7 @@ struct packet {
 	__u8 type;     /* of an ICMP or ICMPv6 message */
 	__u8 unparsed; /* transport or ports could not be read */
 	__u8 fragment; /* not the first one: no ports */
+	__u8 ipv6;
 };
 
 struct flow {
@@ -405,6 +406,7 @@ static __always_inline int parse_ipv6(struct packet *p)
 		return -1;
 	p->protocol = h.next;
 	p->offset = sizeof(h);
+	p->ipv6 = 1;
 	walk_extensions(p);
 	return 0;
 }
@@ -412,7 +414,7 @@ static __always_inline int parse_ipv6(struct packet *p)
 /* Multicast listener and neighbour discovery: ICMPv6 types 130 to 137 and 143. Conntrack leaves them untracked. */
 static __always_inline int is_discovery(const struct packet *p)
 {
-	return p->protocol == IPPROTO_ICMPV6 && !p->unparsed &&
+	return p->ipv6 && p->protocol == IPPROTO_ICMPV6 && !p->unparsed &&
 	       ((p->type >= 130 && p->type <= 137) || p->type == 143);
 }
 
