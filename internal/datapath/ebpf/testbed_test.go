@@ -309,7 +309,7 @@ func (b *testbed) wantDrop(want datapath.Event, from *lab.Pod, packet lab.Packet
 		before := b.drops(want.Reason)
 		from.Inject(raw)
 		if !lab.Holds(2*time.Second, func() bool { return b.drops(want.Reason) > before }) {
-			b.Fatalf("%s -> %s protocol %d: not dropped as %q", packet.Source, packet.Destination, packet.Protocol, want.Reason)
+			b.Fatalf("%s -> %s protocol %d: not dropped as %q; events %+v", packet.Source, packet.Destination, packet.Protocol, want.Reason, b.all())
 		}
 		if time.Since(start) > 5*time.Second {
 			b.Fatalf("no event like %+v; got %+v", want, b.all())
