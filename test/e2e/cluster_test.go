@@ -119,8 +119,8 @@ func nodeReady(node *corev1.Node) bool {
 	return false
 }
 
-// TestAcrossNodes reaches pods of each node from the other one.
-func TestAcrossNodes(t *testing.T) {
+// TestPodsOfEveryNode reaches pods of each node from the other one.
+func TestPodsOfEveryNode(t *testing.T) {
 	ns := makeNamespace(t, shared, nil)
 	for _, node := range []string{"node1", "node2"} {
 		pod := webPod("on-" + node)

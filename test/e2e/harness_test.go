@@ -58,6 +58,7 @@ func runTests(m *testing.M) (code int, err error) {
 	if shared, err = launch("--ephemeral", "--nodes", "2"); err != nil {
 		return 1, err
 	}
+	defer os.Remove(shared.log)
 	code = m.Run()
 	if err := shared.interrupt(); err != nil {
 		return 1, err
@@ -110,6 +111,7 @@ func startInstance(t *testing.T, args ...string) *instance {
 		if t.Failed() {
 			i.dump(t)
 		}
+		_ = os.Remove(i.log)
 	})
 	return i
 }
@@ -175,7 +177,6 @@ func (i *instance) interrupt() error {
 		return nil
 	default:
 	}
-	defer os.Remove(i.log)
 	_ = i.cmd.Process.Signal(os.Interrupt)
 	select {
 	case <-i.exited:

@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -66,19 +69,29 @@ func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	for name, args := range map[string][]string{"kept": {"--data-dir", dir}, "ephemeral": {"--ephemeral"}} {
 		t.Run(name, func(t *testing.T) {
+			before := linkSet(t)
 			i := startInstance(t, args...)
 			makePod(t, i, makeNamespace(t, i, nil), webPod("web"))
 			family := descendants(t, i.cmd.Process.Pid)
 			if len(family) < 5 {
 				t.Fatalf("too few processes to test with: %v", family)
 			}
-			links := shared.ownLinks(t)
+			enforcing := linkSet(t)
+			maps.DeleteFunc(enforcing, func(l string, _ bool) bool { return before[l] })
+			if len(enforcing) == 0 {
+				t.Fatal("no eBPF link to test with")
+			}
 			i.kill(t)
 			checkGone(t, family)
 			checkUntouched(t)
-			if got := shared.ownLinks(t); got != links {
-				t.Errorf("eBPF links besides this instance's: %q, want %q", got, links)
-			}
+			eventually(t, "eBPF links are gone", func(context.Context) error {
+				for l := range linkSet(t) {
+					if enforcing[l] {
+						return fmt.Errorf("%s is still there", l)
+					}
+				}
+				return nil
+			})
 			checkCleaned(t, i, name == "ephemeral")
 		})
 	}
@@ -113,14 +126,16 @@ func checkCleaned(t *testing.T, i *instance, ephemeral bool) {
 	}
 }
 
-// ownLinks says how many eBPF links of the instance's agents are pinned.
-func (i *instance) ownLinks(t *testing.T) string {
+// linkSet are the eBPF links of the whole machine.
+func linkSet(t *testing.T) map[string]bool {
 	t.Helper()
-	pins, err := filepath.Glob(i.inside(i.file("run", "bpf", "*", "*", "*")))
-	if err != nil {
-		t.Fatal(err)
+	list, err := bpfLinks()
+	must(t, err)
+	set := map[string]bool{}
+	for _, l := range list {
+		set[l] = true
 	}
-	return strconv.Itoa(len(pins))
+	return set
 }
 
 // TestStopLeavesNothing stops an instance with Ctrl-C while pods run.
@@ -143,6 +158,7 @@ func TestSecondSignal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer os.Remove(i.log)
 	family := descendants(t, i.cmd.Process.Pid)
 	// Stopped, it sees both signals together when it goes on.
 	for _, s := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCONT} {

@@ -22,18 +22,20 @@ var alphaPolicies = schema.GroupVersionResource{Group: "net.alpha.kubernetes.io"
 func makeNamespace(t *testing.T, i *instance, annotations map[string]string) string {
 	t.Helper()
 	meta := metav1.ObjectMeta{GenerateName: strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())) + "-", Annotations: annotations}
-	ns, err := i.client(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: meta}, metav1.CreateOptions{})
+	client := i.client(t)
+	ns, err := client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: meta}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		err := i.client(t).CoreV1().Namespaces().Delete(context.Background(), ns.Name, metav1.DeleteOptions{})
 		select {
 		case <-i.exited: // the test ended it
+			return
 		default:
-			if err != nil && !apierrors.IsNotFound(err) {
-				t.Error(err)
-			}
+		}
+		err := client.CoreV1().Namespaces().Delete(context.Background(), ns.Name, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			t.Error(err)
 		}
 	})
 	return ns.Name
