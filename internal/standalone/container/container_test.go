@@ -197,6 +197,7 @@ func TestProtection(t *testing.T) {
 	readOnly := func(s *Spec) { s.ReadOnlyRoot = true }
 	volume := t.TempDir()
 	sealed := func(s *Spec) { s.Mounts = []Mount{{Source: volume, Target: "/data", ReadOnly: true}} }
+	open := func(s *Spec) { s.Mounts = []Mount{{Source: volume, Target: "/data"}} }
 	privileged := func(s *Spec) { s.Privileged, s.Command.Capabilities = true, AllCapabilities() }
 	for _, c := range []struct {
 		args    string
@@ -212,14 +213,17 @@ func TestProtection(t *testing.T) {
 		{"write /file x", readOnly, false},
 		{"write /data/x x", sealed, false},
 		{"write /dev/null x", readOnly, true},
+		{"device /", nil, false},
+		{"device /dev", nil, false},
+		{"device /data", open, false},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			spec := r.spec(strings.Fields(c.args)...)
 			if c.edit != nil {
 				c.edit(spec)
 			}
-			if _, errs, exit := r.run(spec); (exit.Code == 0) != c.allowed {
-				t.Errorf("exit code %d, stderr %q, want allowed %v", exit.Code, errs, c.allowed)
+			if out, errs, exit := r.run(spec); (exit.Code == 0) != c.allowed || out != "" {
+				t.Errorf("exit code %d, stdout %q, stderr %q, want allowed %v", exit.Code, out, errs, c.allowed)
 			}
 		})
 	}

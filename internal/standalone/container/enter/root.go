@@ -12,7 +12,7 @@ func detachPropagation() error {
 	return mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
 }
 
-// enterRoot stacks a writable layer on the image and makes that the root. Relative paths keep colons and commas in directory
+// enterRoot stacks a writable layer on the image and makes that the root. Devices that the payload makes there do nothing. Relative paths keep colons and commas in directory
 // names out of overlayfs' options.
 func enterRoot(s *Setup) error {
 	if err := mount("scratch", s.Scratch, "tmpfs", 0, fmt.Sprintf("mode=0755,size=%d", s.ScratchBytes)); err != nil {
@@ -29,7 +29,7 @@ func enterRoot(s *Setup) error {
 	if err := mount(s.Image, "image", "", syscall.MS_BIND, ""); err != nil {
 		return err
 	}
-	if err := mount("root", "root", "overlay", 0, "lowerdir=image,upperdir=upper,workdir=work"); err != nil {
+	if err := mount("root", "root", "overlay", syscall.MS_NODEV, "lowerdir=image,upperdir=upper,workdir=work"); err != nil {
 		return err
 	}
 	return pivot("root")
@@ -50,7 +50,7 @@ func pivot(dir string) error {
 	return os.Chdir("/")
 }
 
-// mountKernelFiles mounts what a program expects of every machine: /proc, /sys and /dev.
+// mountKernelFiles mounts what a program expects of every machine: /proc, /sys and /dev. The devices in /dev are mounts of their own.
 func mountKernelFiles(privileged bool) error {
 	const quiet = syscall.MS_NOSUID | syscall.MS_NOEXEC | syscall.MS_NODEV
 	sys := uintptr(quiet | syscall.MS_RDONLY)
@@ -64,7 +64,7 @@ func mountKernelFiles(privileged bool) error {
 	}{
 		{"proc", "/proc", quiet, ""},
 		{"sysfs", "/sys", sys, ""},
-		{"tmpfs", "/dev", syscall.MS_NOSUID | syscall.MS_STRICTATIME, "mode=0755,size=65536"},
+		{"tmpfs", "/dev", syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_STRICTATIME, "mode=0755,size=65536"},
 		{"devpts", "/dev/pts", syscall.MS_NOSUID | syscall.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5"},
 		{"tmpfs", "/dev/shm", quiet, "mode=1777,size=67108864"},
 	} {
@@ -116,7 +116,7 @@ func sealRoot(readOnly bool) error {
 	if !readOnly {
 		return nil
 	}
-	return mount("", "/", "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+	return mount("", "/", "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY|syscall.MS_NODEV, "")
 }
 
 func writeFiles(files []File) error {

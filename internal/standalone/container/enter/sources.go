@@ -23,6 +23,7 @@ const (
 	openTreeCloexec   = syscall.O_CLOEXEC
 	moveFromEmpty     = 4
 	mountAttrReadOnly = 1
+	mountAttrNoDev    = 4
 )
 
 // devices are the machine's devices that every container sees.
@@ -46,10 +47,12 @@ func (s *sources) open(mounts []Mount) error {
 		if err != nil {
 			return err
 		}
+		attributes := uint64(mountAttrNoDev)
 		if m.ReadOnly {
-			if err := makeReadOnly(fd); err != nil {
-				return fmt.Errorf("make %s read-only: %w", m.Source, err)
-			}
+			attributes |= mountAttrReadOnly
+		}
+		if err := restrict(fd, attributes); err != nil {
+			return fmt.Errorf("restrict mount of %s: %w", m.Source, err)
 		}
 		s.volumes = append(s.volumes, fd)
 	}
@@ -88,8 +91,9 @@ func openTree(file string) (uintptr, error) {
 	return fd, nil
 }
 
-func makeReadOnly(fd uintptr) error {
-	attr := struct{ set, clear, propagation, userns uint64 }{set: mountAttrReadOnly}
+// restrict sets attributes of a detached mount tree.
+func restrict(fd uintptr, attributes uint64) error {
+	attr := struct{ set, clear, propagation, userns uint64 }{set: attributes}
 	empty := [1]byte{}
 	_, _, errno := syscall.Syscall6(sysMountSetattr, fd, uintptr(unsafe.Pointer(&empty)), atEmptyPath|atRecursive,
 		uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
