@@ -229,6 +229,13 @@ func TestEveryUnsupportedFieldIsNamed(t *testing.T) {
 		"spec.securityContext.sysctls": func(s *v1.PodSpec, _ *v1.Container) {
 			s.SecurityContext = &v1.PodSecurityContext{Sysctls: []v1.Sysctl{{}}}
 		},
+		"spec.setHostnameAsFQDN":               func(s *v1.PodSpec, _ *v1.Container) { s.SetHostnameAsFQDN = &yes },
+		"spec.os":                              func(s *v1.PodSpec, _ *v1.Container) { s.OS = &v1.PodOS{Name: v1.Windows} },
+		"spec.containers[0].ports[0].hostPort": func(_ *v1.PodSpec, c *v1.Container) { c.Ports = []v1.ContainerPort{{HostPort: 80}} },
+		"spec.containers[0].lifecycle.stopSignal": func(_ *v1.PodSpec, c *v1.Container) {
+			signal := v1.SIGUSR1
+			c.Lifecycle = &v1.Lifecycle{StopSignal: &signal}
+		},
 		"spec.containers[0].envFrom":     func(_ *v1.PodSpec, c *v1.Container) { c.EnvFrom = []v1.EnvFromSource{{}} },
 		"spec.containers[0].env[0]":      func(_ *v1.PodSpec, c *v1.Container) { c.Env = []v1.EnvVar{{ValueFrom: &v1.EnvVarSource{}}} },
 		"spec.containers[0].volumeDevic": func(_ *v1.PodSpec, c *v1.Container) { c.VolumeDevices = []v1.VolumeDevice{{}} },

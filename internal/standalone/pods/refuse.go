@@ -37,18 +37,25 @@ func unsupported(pod *v1.Pod) []string {
 	c.when(orZero(s.RuntimeClassName) != "", "spec.runtimeClassName: there is only the built-in runtime")
 	c.when(len(s.ResourceClaims) > 0, "spec.resourceClaims are not supported")
 	c.when(len(s.EphemeralContainers) > 0, "spec.ephemeralContainers are not supported")
+	c.when(orZero(s.SetHostnameAsFQDN), "spec.setHostnameAsFQDN is not supported")
+	c.when(s.OS != nil && s.OS.Name != v1.Linux, "spec.os: this machine runs Linux")
 	if sc := s.SecurityContext; sc != nil {
 		c.when(len(sc.Sysctls) > 0, "spec.securityContext.sysctls are not supported")
 		c.profiles("spec.securityContext", sc.SeccompProfile, sc.AppArmorProfile)
 	}
-	c.containers("spec.initContainers", s.InitContainers)
-	c.containers("spec.containers", s.Containers)
+	for path, list := range map[string][]v1.Container{"spec.initContainers": s.InitContainers, "spec.containers": s.Containers} {
+		for i := range list {
+			c.container(fmt.Sprintf("%s[%d]", path, i), &list[i])
+			c.ports(fmt.Sprintf("%s[%d]", path, i), &list[i], s.HostNetwork)
+		}
+	}
 	return c
 }
 
-func (c *complaints) containers(path string, list []v1.Container) {
-	for i := range list {
-		c.container(fmt.Sprintf("%s[%d]", path, i), &list[i])
+// ports: in the node's own network namespace every port is a host port.
+func (c *complaints) ports(path string, k *v1.Container, hostNetwork bool) {
+	for i, p := range k.Ports {
+		c.when(p.HostPort != 0 && !hostNetwork, "%s.ports[%d].hostPort is not supported", path, i)
 	}
 }
 
@@ -64,6 +71,7 @@ func (c *complaints) container(path string, k *v1.Container) {
 		c.when(m.MountPropagation != nil && *m.MountPropagation != v1.MountPropagationNone,
 			"%s.volumeMounts[%d].mountPropagation is not supported", path, i)
 	}
+	c.when(k.Lifecycle != nil && k.Lifecycle.StopSignal != nil, "%s.lifecycle.stopSignal is not supported", path)
 	c.when(len(k.RestartPolicyRules) > 0, "%s.restartPolicyRules are not supported", path)
 	c.when(k.RestartPolicy != nil && *k.RestartPolicy != v1.ContainerRestartPolicyAlways,
 		"%s.restartPolicy: only Always is supported, for sidecars", path)
