@@ -17,7 +17,7 @@ func TestFromPod(t *testing.T) {
 		{"all of it", `
 metadata: {namespace: ns, name: p, uid: u, labels: {a: b}}
 spec:
-  nodeName: n
+  nodeName: node-1
   hostNetwork: true
   containers:
   - ports: [{name: web, containerPort: 80}, {containerPort: 81}, {name: dns, containerPort: 53, protocol: UDP}]
@@ -25,7 +25,7 @@ spec:
   - {restartPolicy: Always, ports: [{name: side, containerPort: 9, protocol: SCTP}]}
   - {ports: [{name: gone, containerPort: 1}]}
 status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "fd00::1"}, {ip: nonsense}]}`,
-			Pod{Namespace: "ns", Name: "p", UID: "u", Labels: map[string]string{"a": "b"}, Node: "n", HostNetwork: true,
+			Pod{Namespace: "ns", Name: "p", UID: "u", Labels: map[string]string{"a": "b"}, Node: "node-1", HostNetwork: true,
 				Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")},
 				Ports:     []NamedPort{{"web", TCP, 80}, {"dns", UDP, 53}, {"side", SCTP, 9}}}},
 		{"only podIP, as IPv4 in IPv6", `status: {podIP: "::ffff:10.0.0.1"}`, Pod{Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}},

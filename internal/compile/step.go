@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"maps"
 	"net/netip"
 
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
@@ -38,6 +39,13 @@ func newStep() *step {
 func (s *step) empty() bool {
 	return len(s.rows)+len(s.networks)+len(s.locals)+len(s.interfaces)+len(s.endpoints)+
 		len(s.noEndpoints)+len(s.noInterfaces)+len(s.noLocals)+len(s.noNetworks)+len(s.noRows) == 0
+}
+
+// precede adds the writes of a quiet step: verdicts, profiles and interfaces, which a change writes before it refers to them.
+func (s *step) precede(quiet *step) {
+	s.rows = append(quiet.rows, s.rows...)
+	s.interfaces = append(quiet.interfaces, s.interfaces...)
+	maps.Copy(s.locals, quiet.locals)
 }
 
 // entries returns the entries that a placed row has in the verdict table: none when anyGroup's say the same.

@@ -61,14 +61,24 @@ func (t *transition) project() {
 	}
 }
 
+// pending makes a plan of the steps. One that no packet can notice needs no change of its own: it becomes part of the next.
 func (t *transition) pending() *pending {
 	p := &pending{next: map[*group]*signature{}}
+	quiet := newStep()
 	for _, s := range []*step{t.close, t.regroup, t.reprofile, t.hand, t.appear} {
-		if !s.empty() {
+		s.precede(quiet)
+		quiet = newStep()
+		at := len(p.steps) + 1
+		switch {
+		case s.empty():
+			continue
+		case s != t.appear && t.isQuiet(s):
+			quiet = s
+		default:
 			p.steps = append(p.steps, s)
 		}
 		if s != t.appear {
-			p.settled = len(p.steps)
+			p.settled = at
 		}
 	}
 	for g := range t.used {
@@ -77,6 +87,16 @@ func (t *transition) pending() *pending {
 		}
 	}
 	return p
+}
+
+// isQuiet reports whether nothing that packets look at refers to what the step writes. Interfaces only forbid, and do so at once.
+func (t *transition) isQuiet(s *step) bool {
+	for index := range s.locals {
+		if l := t.installed.locals[index]; l != nil && l.endpoints > 0 {
+			return false
+		}
+	}
+	return len(s.networks)+len(s.endpoints)+len(s.noEndpoints)+len(s.noInterfaces)+len(s.noLocals)+len(s.noNetworks)+len(s.noRows) == 0
 }
 
 func (c *Compiler) plan(closed map[string]string, problems []Problem) *Plan {
