@@ -1,10 +1,7 @@
 package e2e
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -69,29 +66,17 @@ func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	for name, args := range map[string][]string{"kept": {"--data-dir", dir}, "ephemeral": {"--ephemeral"}} {
 		t.Run(name, func(t *testing.T) {
-			before := linkSet(t)
 			i := startInstance(t, args...)
 			makePod(t, i, makeNamespace(t, i, nil), webPod("web"))
 			family := descendants(t, i.cmd.Process.Pid)
 			if len(family) < 5 {
 				t.Fatalf("too few processes to test with: %v", family)
 			}
-			enforcing := linkSet(t)
-			maps.DeleteFunc(enforcing, func(l string, _ bool) bool { return before[l] })
-			if len(enforcing) == 0 {
-				t.Fatal("no eBPF link to test with")
-			}
+			links := i.enforcement(t)
 			i.kill(t)
 			checkGone(t, family)
 			checkUntouched(t)
-			eventually(t, "eBPF links are gone", func(context.Context) error {
-				for l := range linkSet(t) {
-					if enforcing[l] {
-						return fmt.Errorf("%s is still there", l)
-					}
-				}
-				return nil
-			})
+			checkUnlinked(t, links)
 			checkCleaned(t, i, name == "ephemeral")
 		})
 	}
@@ -126,27 +111,16 @@ func checkCleaned(t *testing.T, i *instance, ephemeral bool) {
 	}
 }
 
-// linkSet are the eBPF links of the whole machine.
-func linkSet(t *testing.T) map[string]bool {
-	t.Helper()
-	list, err := bpfLinks()
-	must(t, err)
-	set := map[string]bool{}
-	for _, l := range list {
-		set[l] = true
-	}
-	return set
-}
-
 // TestStopLeavesNothing stops an instance with Ctrl-C while pods run.
 func TestStopLeavesNothing(t *testing.T) {
 	i := startInstance(t, "--ephemeral")
 	makePod(t, i, makeNamespace(t, i, nil), webPod("web"))
 	checkUntouched(t) // while it runs, too
-	family := descendants(t, i.cmd.Process.Pid)
+	family, links := descendants(t, i.cmd.Process.Pid), i.enforcement(t)
 	must(t, i.interrupt())
 	checkGone(t, family)
 	checkUntouched(t)
+	checkUnlinked(t, links)
 	if _, err := os.Stat(i.dataDir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the ephemeral data folder is still there (error %v)", err)
 	}

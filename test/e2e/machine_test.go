@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,12 +23,12 @@ import (
 // machine is everything of this machine that an instance must leave as it was, as text by kind.
 type machine map[string][]string
 
-// lookAtMachine looks at the network namespace, mounts and eBPF links of the machine.
+// lookAtMachine looks at the network namespace and the mounts of the machine.
 func lookAtMachine() (machine, error) {
 	m := machine{}
 	for kind, list := range map[string]func() ([]string, error){
 		"links": links, "addresses": addresses, "routes": routes, "rules": rules, "nft": nft, "settings": settings,
-		"mounts": mounts, "bpf links": bpfLinks,
+		"mounts": mounts,
 	} {
 		entries, err := list()
 		if err != nil {
@@ -121,31 +122,51 @@ func mounts() ([]string, error) {
 	return strings.Split(strings.TrimSpace(string(text)), "\n"), err
 }
 
-func bpfLinks() ([]string, error) {
-	var list []string
-	it := new(link.Iterator)
-	defer it.Close()
-	for it.Next() {
-		info, err := it.Link.Info()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, fmt.Sprint("link ", info.ID, " type ", info.Type, " program ", info.Program))
+// enforcement lists the ids of the eBPF links that the agents of an instance have pinned.
+func (i *instance) enforcement(t *testing.T) []link.ID {
+	t.Helper()
+	pins, err := filepath.Glob(i.inside(i.file("run", "bpf", "*", "*", "link-*")))
+	must(t, err)
+	var list []link.ID
+	for _, pin := range pins {
+		l, err := link.LoadPinnedLink(pin, nil)
+		must(t, err)
+		info, err := l.Info()
+		must(t, err)
+		list = append(list, info.ID)
+		must(t, l.Close())
 	}
-	return list, it.Err()
+	if len(list) == 0 {
+		t.Fatalf("no link is pinned in %s", i.file("run", "bpf"))
+	}
+	return list
 }
 
-// await waits until the machine is as it was and returns "", or the difference that stays. Kinds named in without are not compared.
-func (before machine) await(without ...string) string {
+// checkUnlinked fails the test unless the kernel forgets the links.
+func checkUnlinked(t *testing.T, list []link.ID) {
+	t.Helper()
+	eventually(t, "eBPF links are gone", func(context.Context) error {
+		for _, id := range list {
+			l, err := link.NewFromID(id)
+			if err == nil {
+				return errors.Join(fmt.Errorf("link %d is still there", id), l.Close())
+			}
+			if !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// await waits until the machine is as it was and returns "", or the difference that stays.
+func (before machine) await() string {
 	var diff string
 	// The kernel takes namespaces back a moment after their last process.
 	for end := time.Now().Add(waitTime); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		now, err := lookAtMachine()
 		if err != nil {
 			return err.Error()
-		}
-		for _, kind := range without {
-			now[kind] = before[kind]
 		}
 		if diff = cmp.Diff(before, now); diff == "" {
 			return ""
@@ -154,11 +175,10 @@ func (before machine) await(without ...string) string {
 	return diff
 }
 
-// checkUntouched fails the test unless the machine becomes as it was before anything was started, but for the eBPF links of instances
-// that are up.
+// checkUntouched fails the test unless the machine becomes as it was before anything was started.
 func checkUntouched(t *testing.T) {
 	t.Helper()
-	if diff := untouched.await("bpf links"); diff != "" {
+	if diff := untouched.await(); diff != "" {
 		t.Errorf("the machine is not as before (-before +now):\n%s", diff)
 	}
 }
