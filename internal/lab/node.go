@@ -114,3 +114,18 @@ func (n *Node) neighbour(in *Netns, l netlink.Link, a netip.Addr, mac net.Hardwa
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
+
+// RouteTo makes the node send what is for a to the pod.
+func (n *Node) RouteTo(p *Pod, a netip.Addr) {
+	n.t.Helper()
+	l, err := n.Handle.LinkByName(p.HostName)
+	if err != nil {
+		n.t.Fatalf("route %s to %s: %v", a, p.Name, err)
+	}
+	n.route(n.Netns, l, netip.PrefixFrom(a, a.BitLen()), netip.Addr{})
+	mac, err := p.Handle.LinkByName("eth0")
+	if err != nil {
+		n.t.Fatalf("route %s to %s: %v", a, p.Name, err)
+	}
+	n.neighbour(n.Netns, l, a, mac.Attrs().HardwareAddr)
+}

@@ -50,8 +50,8 @@ func (d *Datapath) put(c *datapath.Change) error {
 		}
 	}
 	for index, p := range c.PutProfiles {
-		if err := m.Profiles.Put(uint32(index), profileValueOf(p)); err != nil {
-			return fmt.Errorf("write profile %d: %w", index, err)
+		if err := d.profiles.put(index, p); err != nil {
+			return err
 		}
 	}
 	for _, i := range c.PutInterfaces {
@@ -133,8 +133,8 @@ func (d *Datapath) delete(c *datapath.Change) error {
 		}
 	}
 	for _, index := range c.DeleteProfiles {
-		if err := m.Profiles.Put(uint32(index), profileValue{}); err != nil {
-			return fmt.Errorf("clear profile %d: %w", index, err)
+		if err := d.profiles.clear(index); err != nil {
+			return err
 		}
 	}
 	for _, prefix := range c.DeleteNetworks {

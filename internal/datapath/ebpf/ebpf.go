@@ -39,13 +39,14 @@ type Options struct {
 
 // Datapath is one instance. Apply and Attach must be called from one goroutine at a time; the rest is safe for concurrent use.
 type Datapath struct {
-	parent  string // Options.Dir
-	dir     string // of this instance
-	objects programObjects
-	links   map[string]link.Link
-	used    map[string]int // entries by map name, for the limits
-	sizes   Sizes
-	log     *slog.Logger
+	parent   string // Options.Dir
+	dir      string // of this instance
+	objects  programObjects
+	profiles *profileTable
+	links    map[string]link.Link
+	used     map[string]int // entries by map name, for the limits
+	sizes    Sizes
+	log      *slog.Logger
 
 	generation uint64 // see Barrier
 
@@ -74,6 +75,10 @@ func Open(opts Options) (*Datapath, error) {
 	if err := d.pinMaps(); err != nil {
 		d.objects.Close()
 		removeInstance(d.dir)
+		return nil, err
+	}
+	if d.profiles, err = newProfileTable(d.objects.Profiles); err != nil {
+		d.Close()
 		return nil, err
 	}
 	return d, nil

@@ -43,16 +43,6 @@ func verdictKeyOf(k datapath.VerdictKey) verdictKey {
 	return verdictKey{Profile: uint32(k.Profile), Group: uint32(k.Group), Port: k.Port, Protocol: k.Protocol}
 }
 
-type profileValue struct {
-	Word      uint64
-	Interface uint32
-	_         uint32
-}
-
-func profileValueOf(p datapath.Profile) profileValue {
-	return profileValue{Word: uint64(p.Ingress) | uint64(p.Egress)<<28, Interface: p.Interface}
-}
-
 func fold(x uint32) uint64 { return uint64(x * 0x9e3779b1 >> 16) }
 
 func (k addressKey) tag() uint64 {

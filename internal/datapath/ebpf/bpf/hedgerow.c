@@ -34,10 +34,12 @@ struct network_key {
 };
 
 struct profile {
-	__u64 word; /* ingress id (28 bits), egress id << 28, flags << 56 */
+	__u64 word; /* ingress id (28 bits), egress id << 28, PROFILE_VALID; a word of 0 is no profile */
 	__u32 interface;
 	__u32 pad;
 };
+
+#define PROFILE_VALID (1ULL << 63)
 
 struct verdict_key {
 	__u32 profile;
@@ -75,6 +77,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct profile);
 } profiles SEC(".maps");
@@ -247,11 +250,12 @@ __noinline int load_end(struct end *e)
 	e->index = (word >> 32) & 0xffff;
 	if (e->index) {
 		struct profile *p = bpf_map_lookup_elem(&profiles, &e->index);
-		if (!p) {
+		/* A cleared profile, because the pod is going or not quite there, must not look like one without isolation. */
+		word = p ? read_once(&p->word) : 0;
+		if (!p || !(word & PROFILE_VALID)) {
 			e->group = GROUP_BLOCKED;
 			return 0;
 		}
-		word = read_once(&p->word);
 		e->ingress = word & 0xfffffff;
 		e->egress = (word >> 28) & 0xfffffff;
 		e->interface = p->interface;
