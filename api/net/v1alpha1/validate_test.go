@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 func TestValidate(t *testing.T) {
@@ -84,6 +85,17 @@ func TestValidateIsBounded(t *testing.T) {
 	}
 	if size := len(errs.ToAggregate().Error()); size > 30000 {
 		t.Errorf("%d bytes of messages", size)
+	}
+}
+
+// TestUnfinishedListsSaySo: problems beyond the bound do not hide behind harmless ones.
+func TestUnfinishedListsSaySo(t *testing.T) {
+	policy := &NetworkPolicy{Spec: NetworkPolicySpec{AllowIncoming: &AllowIncoming{
+		From: make([]Peer, maxProblems), ToPorts: []Port{{Protocol: new("ICMP")}},
+	}}}
+	errs := Validate(policy)
+	if last := errs[len(errs)-1]; len(errs) != maxProblems || last.Type != field.ErrorTypeInvalid || last.Field != "spec" || SubjectsSound(errs) {
+		t.Errorf("%d problems, sound subjects: %v, the last is %v", len(errs), SubjectsSound(errs), last)
 	}
 }
 
