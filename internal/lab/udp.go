@@ -5,7 +5,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // EchoUDP answers every datagram to addr:port with itself, until the test ends.
@@ -46,5 +49,19 @@ func ExchangeBytes(c *net.UDPConn, to netip.AddrPort, message []byte) error {
 		if !errors.Is(err, os.ErrDeadlineExceeded) || time.Now().After(end) {
 			return err
 		}
+	}
+}
+
+// BigBuffer gives a socket a receive buffer that holds a second of a test's traffic.
+func BigBuffer(t testing.TB, c *net.UDPConn) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err == nil {
+		err = errors.Join(err, raw.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)
+		}))
+	}
+	if err != nil {
+		t.Fatalf("enlarge receive buffer: %v", err)
 	}
 }

@@ -147,21 +147,12 @@ struct end {
 	__u32 pod; /* the address has an endpoint of its own and is not the node's */
 };
 
-struct packet {
-	struct bpf_dynptr data;
-	struct end source, destination;
-	__u32 hook;
-	__u32 offset; /* of the transport header */
-	__u16 source_port, destination_port;
-	__u8 protocol;
-	__u8 type;     /* of an ICMP or ICMPv6 message */
-	__u8 unparsed; /* transport or ports could not be read */
-	__u8 fragment; /* not the first one: no ports */
-	__u8 ipv6;
-};
+/* Places in packet.ends. The last two are those of the connection that an ICMP error tells of. */
+enum { SOURCE = 0, DESTINATION = 1, CLIENT = 2, SERVER = 3, ENDS = 4 };
 
+/* The flow that a packet belongs to: who opened it is the client. */
 struct flow {
-	struct end *client, *server;
+	__u32 client, server; /* places in packet.ends */
 	__u16 client_port, server_port;
 	__u8 protocol;
 	__u8 reply;
@@ -172,6 +163,27 @@ struct judgement {
 	__u32 rule;
 	__u8 reason;
 	__u8 egress;
+};
+
+/*
+ * What is known of a packet. It holds no pointers, so that functions on it can be global: the verifier walks those once, and
+ * others once for every path that leads to them.
+ */
+struct packet {
+	struct end ends[ENDS];
+	__u64 nfct;  /* sk_buff._nfct: a pointer to the tracked connection, and enum ip_conntrack_info */
+	__u32 in;    /* interface it came from, or 0 */
+	__u32 bytes;
+	__u32 hook;
+	__u32 offset; /* of the transport header */
+	__u16 source_port, destination_port;
+	__u8 protocol;
+	__u8 type;     /* of an ICMP or ICMPv6 message */
+	__u8 unparsed; /* transport or ports could not be read */
+	__u8 fragment; /* not the first one: no ports */
+	__u8 ipv6;
+	struct flow flow;
+	struct judgement judgement;
 };
 
 static __always_inline __u64 fold(__u32 x)
@@ -271,7 +283,7 @@ static __always_inline void set_ipv4(struct address *a, __be32 ip)
 }
 
 /* Reads ports, or the type of an ICMP message. */
-static __always_inline void parse_transport(struct packet *p)
+static __always_inline void parse_transport(struct packet *p, const struct bpf_dynptr *data)
 {
 	__be16 ports[2];
 	__u8 type;
@@ -284,7 +296,7 @@ static __always_inline void parse_transport(struct packet *p)
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 	case IPPROTO_SCTP:
-		if (bpf_dynptr_read(ports, sizeof(ports), &p->data, p->offset, 0)) {
+		if (bpf_dynptr_read(ports, sizeof(ports), data, p->offset, 0)) {
 			p->unparsed = 1;
 			return;
 		}
@@ -293,7 +305,7 @@ static __always_inline void parse_transport(struct packet *p)
 		return;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		if (bpf_dynptr_read(&type, sizeof(type), &p->data, p->offset, 0))
+		if (bpf_dynptr_read(&type, sizeof(type), data, p->offset, 0))
 			p->unparsed = 1;
 		else
 			p->type = type;
@@ -305,15 +317,13 @@ static __always_inline void parse_transport(struct packet *p)
  * Whether an IPv4 packet carries a source route. The router on the way writes the next address into the packet only after the forward
  * hook, so that its true destination cannot be judged there.
  */
-static __noinline int is_source_routed(const struct packet *p)
+static __noinline int is_source_routed(const struct bpf_dynptr *data, __u32 end)
 {
 	__u32 at = 20;
 	__u8 option[2];
 
-	if (!p)
-		return 1;
-	for (int i = 0; i < 40 && at < p->offset; i++) {
-		if (bpf_dynptr_read(option, 1, &p->data, at, 0))
+	for (int i = 0; i < 40 && at < end; i++) {
+		if (bpf_dynptr_read(option, 1, data, at, 0))
 			return 1;
 		if (option[0] == IPOPT_END)
 			return 0;
@@ -323,14 +333,14 @@ static __noinline int is_source_routed(const struct packet *p)
 		}
 		if (option[0] == IPOPT_LSRR || option[0] == IPOPT_SSRR)
 			return 1;
-		if (bpf_dynptr_read(option, sizeof(option), &p->data, at, 0) || option[1] < 2)
+		if (bpf_dynptr_read(option, sizeof(option), data, at, 0) || option[1] < 2)
 			return 1;
 		at += option[1];
 	}
 	return 0;
 }
 
-static __always_inline int parse_ipv4(struct packet *p)
+static __always_inline int parse_ipv4(struct packet *p, const struct bpf_dynptr *data)
 {
 	struct {
 		__u8 version_length, tos;
@@ -340,24 +350,24 @@ static __always_inline int parse_ipv4(struct packet *p)
 		__be32 source, destination;
 	} h;
 
-	if (bpf_dynptr_read(&h, sizeof(h), &p->data, 0, 0))
+	if (bpf_dynptr_read(&h, sizeof(h), data, 0, 0))
 		return -1;
-	set_ipv4(&p->source.address, h.source);
-	set_ipv4(&p->destination.address, h.destination);
+	set_ipv4(&p->ends[SOURCE].address, h.source);
+	set_ipv4(&p->ends[DESTINATION].address, h.destination);
 	p->protocol = h.protocol;
 	p->offset = (h.version_length & 0xf) * 4;
 	p->fragment = (bpf_ntohs(h.fragment) & 0x1fff) != 0;
-	if (p->hook == NF_INET_FORWARD && p->offset > sizeof(h) && is_source_routed(p))
+	if (p->hook == NF_INET_FORWARD && p->offset > sizeof(h) && is_source_routed(data, p->offset))
 		return -1;
 	return 0;
 }
 
 /* Walks at most eight extension headers; what hides behind more is not parsed. */
-static __always_inline void walk_extensions(struct packet *p)
+static __always_inline void walk_extensions(struct packet *p, const struct bpf_dynptr *data)
 {
 	__u8 head[4];
 
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i <= 8; i++) {
 		switch (p->protocol) {
 		case IPPROTO_HOPOPTS:
 		case IPPROTO_ROUTING:
@@ -368,7 +378,7 @@ static __always_inline void walk_extensions(struct packet *p)
 		default:
 			return;
 		}
-		if (bpf_dynptr_read(head, sizeof(head), &p->data, p->offset, 0))
+		if (i == 8 || bpf_dynptr_read(head, sizeof(head), data, p->offset, 0))
 			break;
 		if (p->protocol == IPPROTO_FRAGMENT) {
 			if (((head[2] << 8) | head[3]) & 0xfff8) {
@@ -393,7 +403,7 @@ static __always_inline int is_mapped(const struct address *a)
 	return !a->word[0] && !a->word[1] && a->word[2] == 0xffff0000;
 }
 
-static __always_inline int parse_ipv6(struct packet *p)
+static __always_inline int parse_ipv6(struct packet *p, const struct bpf_dynptr *data)
 {
 	struct {
 		__u32 version;
@@ -402,16 +412,16 @@ static __always_inline int parse_ipv6(struct packet *p)
 		struct address source, destination;
 	} h;
 
-	if (bpf_dynptr_read(&h, sizeof(h), &p->data, 0, 0))
+	if (bpf_dynptr_read(&h, sizeof(h), data, 0, 0))
 		return -1;
-	p->source.address = h.source;
-	p->destination.address = h.destination;
+	p->ends[SOURCE].address = h.source;
+	p->ends[DESTINATION].address = h.destination;
 	if (is_mapped(&h.source) || is_mapped(&h.destination))
 		return -1;
 	p->protocol = h.next;
 	p->offset = sizeof(h);
 	p->ipv6 = 1;
-	walk_extensions(p);
+	walk_extensions(p, data);
 	return 0;
 }
 
@@ -445,35 +455,40 @@ static __always_inline int count(struct counter *c, __u32 bytes)
 	return 1;
 }
 
-static __always_inline void tell(const struct flow *f, const struct judgement *j)
+static __always_inline void tell(const struct packet *p)
 {
+	const struct flow *f = &p->flow;
 	struct event *e;
 
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e)
 		return;
-	e->source = f->client->address;
-	e->destination = f->server->address;
+	e->source = p->ends[f->client % ENDS].address;
+	e->destination = p->ends[f->server % ENDS].address;
 	e->source_port = f->client_port;
 	e->destination_port = f->server_port;
 	e->protocol = f->protocol;
-	e->reason = j->reason;
-	e->egress = j->egress;
+	e->reason = p->judgement.reason;
+	e->egress = p->judgement.egress;
 	e->reply = f->reply;
-	e->rule = j->rule;
+	e->rule = p->judgement.rule;
 	e->pad = 0;
 	bpf_ringbuf_submit(e, 0);
 }
 
-static __always_inline int drop(const struct flow *f, const struct judgement *j, __u32 bytes)
+static __always_inline int drop(const struct packet *p)
 {
-	__u32 reason = j->reason, rule = j->rule;
-	int due = count(bpf_map_lookup_elem(&reasons, &reason), bytes);
+	__u32 reason = p->judgement.reason, rule = p->judgement.rule;
+	int due = count(bpf_map_lookup_elem(&reasons, &reason), p->bytes);
 
-	if (reason == REASON_RULE)
-		due = count(bpf_map_lookup_elem(&counters, &rule), bytes);
+	if (reason == REASON_RULE) {
+		/* A rule beyond the table shares its reason's interval with the others. */
+		struct counter *c = bpf_map_lookup_elem(&counters, &rule);
+		if (c)
+			due = count(c, p->bytes);
+	}
 	if (due)
-		tell(f, j);
+		tell(p);
 	return NF_DROP;
 }
 
@@ -521,34 +536,43 @@ __noinline __u64 find_verdict(__u32 profile, __u32 group, __u32 protocol, __u32 
 	return 0;
 }
 
-/* Accept is 1. Otherwise *j says why not. */
-static __always_inline int judge_profile(__u32 profile, __u32 group, const struct flow *f, int egress, __u32 bytes, struct judgement *j)
+/* Accept is 1. Otherwise p->judgement says why not. */
+static __always_inline int judge_profile(struct packet *p, __u32 profile, __u32 group, int egress, int counted)
 {
-	__u64 word = find_verdict(profile, group, f->protocol, f->server_port);
+	__u64 word = find_verdict(profile, group, p->flow.protocol, p->flow.server_port);
 	__u32 rule = (__u32)word;
 
 	if ((word >> 32) & 1) {
 		struct counter *c = bpf_map_lookup_elem(&counters, &rule);
-		if (c) {
+		if (c && !counted) {
 			c->packets++;
-			c->bytes += bytes;
+			c->bytes += p->bytes;
 		}
 		return 1;
 	}
-	j->rule = rule;
-	j->reason = word ? REASON_RULE : REASON_NO_VERDICT;
-	j->egress = egress;
+	p->judgement.rule = rule;
+	p->judgement.reason = word ? REASON_RULE : REASON_NO_VERDICT;
+	p->judgement.egress = egress;
 	return 0;
 }
 
-/* Both the client's egress profile and the server's ingress profile must accept. from_node: the client is this node itself. */
-static __noinline int judge(const struct flow *f, int from_node, __u32 bytes, struct judgement *j)
+/*
+ * Both the client's egress profile and the server's ingress profile must accept. This node itself reaches every pod. counted: the rules
+ * that accept have counted this packet already.
+ */
+__noinline int judge(struct packet *p, int counted)
 {
-	if (!f || !j)
+	struct end *client, *server;
+	int from_node;
+
+	if (!p)
 		return 0;
-	if (f->client->egress && !judge_profile(f->client->egress, f->server->group, f, 1, bytes, j))
+	client = &p->ends[p->flow.client % ENDS];
+	server = &p->ends[p->flow.server % ENDS];
+	from_node = client->group == GROUP_NODE && p->hook != NF_INET_FORWARD;
+	if (client->egress && !judge_profile(p, client->egress, server->group, 1, counted))
 		return 0;
-	if (f->server->ingress && !from_node && !judge_profile(f->server->ingress, f->client->group, f, 0, bytes, j))
+	if (server->ingress && !from_node && !judge_profile(p, server->ingress, client->group, 0, counted))
 		return 0;
 	return 1;
 }
@@ -561,7 +585,7 @@ static __always_inline int is_isolated(const struct end *e)
 /* The same flow as seen from its other end. */
 static __always_inline void swap(struct flow *f)
 {
-	struct end *end = f->client;
+	__u32 end = f->client;
 	__u16 port = f->client_port;
 
 	f->client = f->server;
@@ -571,6 +595,22 @@ static __always_inline void swap(struct flow *f)
 	f->reply = !f->reply;
 }
 
+static __always_inline struct nf_conn *connection(const struct packet *p)
+{
+	return (struct nf_conn *)(p->nfct & ~NFCT_INFOMASK);
+}
+
+static __always_inline __u32 connection_info(const struct packet *p)
+{
+	return p->nfct & NFCT_INFOMASK;
+}
+
+/* Conntrack is off for the packet, or found it invalid, or leaves it alone. */
+static __always_inline int is_untracked(const struct packet *p)
+{
+	return !connection(p) || connection_info(p) == IP_CT_UNTRACKED;
+}
+
 /* Picked up in mid-stream: nobody saw who opened the connection. */
 static __always_inline int is_picked_up(struct nf_conn *ct)
 {
@@ -578,6 +618,11 @@ static __always_inline int is_picked_up(struct nf_conn *ct)
 
 	bpf_probe_read_kernel(&flags, sizeof(flags), &ct->proto.tcp.seen[0].flags);
 	return flags & IP_CT_TCP_FLAG_BE_LIBERAL;
+}
+
+static __always_inline int has_ports(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
 static __always_inline void read_address(struct address *a, const union nf_inet_addr *from, __u16 family)
@@ -597,141 +642,149 @@ static __always_inline int same(const struct address *a, const struct address *b
  * answer (after Service translation, before masquerade). 0 when the packet's sender is a pod that is no end of that connection: such an error
  * belongs to nobody.
  */
-static __noinline int connection_of_error(struct nf_conn *ct, const struct packet *p, struct end *client, struct end *server, struct flow *f)
+__noinline int connection_of_error(struct packet *p)
 {
 	__u16 family = 0;
 	__be16 port = 0;
 	__u8 protocol = 0;
+	struct nf_conn *ct;
+	struct end *client, *server, *source;
 
-	if (!p || !client || !server || !f)
+	if (!p)
 		return 0;
+	ct = connection(p);
+	client = &p->ends[CLIENT];
+	server = &p->ends[SERVER];
+	source = &p->ends[SOURCE];
 	bpf_probe_read_kernel(&family, sizeof(family), &ct->tuplehash[0].tuple.src.l3num);
 	bpf_probe_read_kernel(&protocol, sizeof(protocol), &ct->tuplehash[0].tuple.dst.protonum);
 	bpf_probe_read_kernel(&port, sizeof(port), &ct->tuplehash[1].tuple.src.u.all);
 	read_address(&client->address, &ct->tuplehash[0].tuple.src.u3, family);
 	read_address(&server->address, &ct->tuplehash[1].tuple.src.u3, family);
-	if (p->source.pod && !same(&p->source.address, &client->address) && !same(&p->source.address, &server->address))
+	if (source->pod && !same(&source->address, &client->address) && !same(&source->address, &server->address))
 		return 0;
 	load_end(client);
 	load_end(server);
-	f->protocol = protocol;
-	f->client_port = 0;
-	f->server_port = (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP) ? bpf_ntohs(port) : 0;
+	p->flow.client = CLIENT;
+	p->flow.server = SERVER;
+	p->flow.protocol = protocol;
+	p->flow.client_port = 0;
+	p->flow.server_port = has_ports(protocol) ? bpf_ntohs(port) : 0;
 	return 1;
 }
 
 /* The source address must be that of the interface's own pod; a local pod's address must come from its interface. */
-static __always_inline int is_spoofed(const struct packet *p, __u32 in)
+static __always_inline int is_spoofed(const struct packet *p)
 {
-	if (p->hook == NF_INET_LOCAL_OUT || !in)
+	const struct end *source = &p->ends[SOURCE];
+
+	if (p->hook == NF_INET_LOCAL_OUT || !p->in)
 		return 0;
-	if (p->source.index)
-		return p->source.interface != in;
-	if (!bpf_map_lookup_elem(&interfaces, &in))
+	if (source->index)
+		return source->interface != p->in;
+	if (!bpf_map_lookup_elem(&interfaces, &p->in))
 		return 0;
-	return !(p->hook == NF_INET_LOCAL_IN && is_discovery(p) && is_link_local_or_unspecified(&p->source.address));
+	return !(p->hook == NF_INET_LOCAL_IN && is_discovery(p) && is_link_local_or_unspecified(&source->address));
 }
 
 /* An end that is closed whatever the policies say. Returns the reason, or 0. */
 static __always_inline int closed(const struct packet *p)
 {
-	const struct end *s = &p->source, *d = &p->destination;
+	__u32 source = p->ends[SOURCE].group, destination = p->ends[DESTINATION].group;
 
-	if (s->group == GROUP_BLOCKED || d->group == GROUP_BLOCKED)
+	if (source == GROUP_BLOCKED || destination == GROUP_BLOCKED)
 		return REASON_BLOCKED;
-	if (d->group == GROUP_LOCAL_UNKNOWN)
-		return s->group == GROUP_NODE && p->hook == NF_INET_LOCAL_OUT ? 0 : REASON_UNKNOWN_LOCAL;
-	if (s->group == GROUP_LOCAL_UNKNOWN)
-		return d->group == GROUP_NODE && p->hook == NF_INET_LOCAL_IN ? 0 : REASON_UNKNOWN_LOCAL;
+	if (destination == GROUP_LOCAL_UNKNOWN)
+		return source == GROUP_NODE && p->hook == NF_INET_LOCAL_OUT ? 0 : REASON_UNKNOWN_LOCAL;
+	if (source == GROUP_LOCAL_UNKNOWN)
+		return destination == GROUP_NODE && p->hook == NF_INET_LOCAL_IN ? 0 : REASON_UNKNOWN_LOCAL;
 	return 0;
 }
 
-static __always_inline int parse(struct bpf_nf_ctx *ctx, struct packet *p)
+/* Finds the flow that a tracked packet belongs to. */
+static __always_inline void find_flow(struct packet *p)
 {
-	int failed;
+	__u32 info = connection_info(p);
 
-	if (bpf_dynptr_from_skb((struct __sk_buff *)ctx->skb, 0, &p->data))
-		return -1;
-	failed = ctx->state->pf == NFPROTO_IPV6 ? parse_ipv6(p) : parse_ipv4(p);
-	if (failed)
-		return -1;
-	if (!p->unparsed)
-		parse_transport(p);
-	return 0;
-}
-
-/* Judges a packet with connection tracking state as the flow it belongs to, which is left in *f. Accept is 1. */
-static __always_inline int judge_tracked(struct packet *p, struct flow *f, struct nf_conn *ct, __u32 info, __u32 bytes, struct judgement *j)
-{
-	int from_node;
-
-	from_node = f->client->group == GROUP_NODE && p->hook != NF_INET_FORWARD;
-	if (!judge(f, from_node, bytes, j))
-		return 0;
-	if (f->protocol != IPPROTO_TCP || !is_picked_up(ct))
-		return 1;
-	swap(f);
-	from_node = f->client->group == GROUP_NODE && p->hook != NF_INET_FORWARD;
-	if (judge(f, from_node, 0, j))
-		return 1;
-	j->reason = REASON_PICKED_UP;
-	return 0;
-}
-
-/* Accept is 1. Otherwise *j has the reason and *f the flow. */
-static __always_inline int judge_packet(struct packet *p, struct flow *f, struct end *client, struct end *server, __u32 in, unsigned long nfct, __u32 bytes,
-					struct judgement *j)
-{
-	struct nf_conn *ct = (struct nf_conn *)(nfct & ~NFCT_INFOMASK);
-	__u32 info = nfct & NFCT_INFOMASK;
-
-	if (is_spoofed(p, in)) {
-		j->reason = REASON_SPOOFED;
-		return 0;
-	}
-	if (p->hook != NF_INET_FORWARD && is_discovery(p))
-		return 1;
-	j->reason = closed(p);
-	if (j->reason)
-		return 0;
-	/* A pod that reaches itself through its Service. */
-	if (same(&p->source.address, &p->destination.address))
-		return 1;
-	if (!is_isolated(&p->source) && !is_isolated(&p->destination))
-		return 1;
-	if (!ct || info == IP_CT_UNTRACKED) {
-		j->reason = REASON_NO_CONNTRACK;
-		return 0;
-	}
-	if (p->unparsed) {
-		j->reason = REASON_MALFORMED;
-		return 0;
-	}
 	if (info == IP_CT_ESTABLISHED_REPLY) {
-		swap(f);
+		swap(&p->flow);
 	} else if (info == IP_CT_RELATED || info == IP_CT_RELATED_REPLY) {
 		/* Anything related that is not the error of a connection is judged as new. */
-		if ((p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6) && connection_of_error(ct, p, client, server, f)) {
-			f->client = client;
-			f->server = server;
-			f->reply = info == IP_CT_RELATED_REPLY;
-		}
+		if ((p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6) && connection_of_error(p))
+			p->flow.reply = info == IP_CT_RELATED_REPLY;
 	}
-	return judge_tracked(p, f, ct, info, bytes, j);
+}
+
+/* Judges a packet with connection tracking state as the flow it belongs to, which is left in p->flow. Accept is 1. */
+static __always_inline int judge_tracked(struct packet *p)
+{
+	find_flow(p);
+	if (!judge(p, 0))
+		return 0;
+	if (p->flow.protocol != IPPROTO_TCP || !is_picked_up(connection(p)))
+		return 1;
+	swap(&p->flow);
+	if (judge(p, 1))
+		return 1;
+	p->judgement.reason = REASON_PICKED_UP;
+	return 0;
+}
+
+/* Looks both ends up and judges the packet. Accept is 1; otherwise p->judgement has the reason and p->flow the flow. */
+__noinline int judge_packet(struct packet *p)
+{
+	if (!p)
+		return 0;
+	load_end(&p->ends[SOURCE]);
+	load_end(&p->ends[DESTINATION]);
+	p->flow.client = SOURCE;
+	p->flow.server = DESTINATION;
+	p->flow.client_port = p->source_port;
+	p->flow.server_port = p->destination_port;
+	p->flow.protocol = p->protocol;
+	p->flow.reply = 0;
+	p->judgement.rule = p->judgement.egress = 0;
+
+	p->judgement.reason = is_spoofed(p) ? REASON_SPOOFED : 0;
+	if (p->judgement.reason)
+		return 0;
+	if (p->hook != NF_INET_FORWARD && is_discovery(p))
+		return 1;
+	p->judgement.reason = closed(p);
+	if (p->judgement.reason)
+		return 0;
+	/* A pod that reaches itself through its Service. */
+	if (same(&p->ends[SOURCE].address, &p->ends[DESTINATION].address))
+		return 1;
+	if (!is_isolated(&p->ends[SOURCE]) && !is_isolated(&p->ends[DESTINATION]))
+		return 1;
+	if (is_untracked(p))
+		p->judgement.reason = REASON_NO_CONNTRACK;
+	else if (p->unparsed)
+		p->judgement.reason = REASON_MALFORMED;
+	else
+		return judge_tracked(p);
+	return 0;
+}
+
+/* A full memory barrier: that is what an atomic that returns a value is (Documentation/bpf/standardization/instruction-set.rst). Returns 0. */
+static __always_inline __u64 barrier(void)
+{
+	__u64 word = 0;
+
+	return __sync_fetch_and_add(&word, 1);
 }
 
 /* Reads the generation. Lookups before the call are done before it, and those after the call are not begun before it. */
 static __always_inline __u64 current_generation(void)
 {
 	__u32 zero = 0;
-	__u64 *g, word, fence = 0;
+	__u64 fences = barrier();
+	__u64 *g = bpf_map_lookup_elem(&generation, &zero);
+	__u64 word = g ? read_once(g) : 0;
 
-	/* An atomic that returns a value is a full barrier (Documentation/bpf/standardization/instruction-set.rst). */
-	__sync_fetch_and_add(&fence, 1);
-	g = bpf_map_lookup_elem(&generation, &zero);
-	word = g ? read_once(g) : 0;
-	__sync_fetch_and_add(&fence, 1);
-	return word + (fence - 2);
+	fences += barrier();
+	return word + fences;
 }
 
 /*
@@ -739,48 +792,50 @@ static __always_inline __u64 current_generation(void)
  * meanwhile, the lookups may belong to different states, and the packet is judged again. The generation goes up after one change is complete
  * and before the next begins, so a verdict under one generation has seen at most one change in the making, which is harmless.
  */
-static __always_inline int judge_stable(struct packet *p, struct flow *f, struct end *client, struct end *server, __u32 in, unsigned long nfct,
-					__u32 bytes, struct judgement *j)
+static __always_inline int judge_stable(struct packet *p)
 {
 	for (int i = 0; i < 4; i++) {
 		__u64 before = current_generation();
-		int accept;
+		int accept = judge_packet(p);
 
-		f->client = &p->source;
-		f->server = &p->destination;
-		f->client_port = p->source_port;
-		f->server_port = p->destination_port;
-		f->protocol = p->protocol;
-		f->reply = 0;
-		load_end(&p->source);
-		load_end(&p->destination);
-		accept = judge_packet(p, f, client, server, in, nfct, bytes, j);
 		if (current_generation() == before)
 			return accept;
 	}
-	j->reason = REASON_NO_VERDICT;
+	p->judgement.reason = REASON_NO_VERDICT;
+	return 0;
+}
+
+static __always_inline int parse(struct bpf_nf_ctx *ctx, struct packet *p)
+{
+	struct bpf_dynptr data;
+	int failed;
+
+	if (bpf_dynptr_from_skb((struct __sk_buff *)ctx->skb, 0, &data))
+		return -1;
+	failed = ctx->state->pf == NFPROTO_IPV6 ? parse_ipv6(p, &data) : parse_ipv4(p, &data);
+	if (failed)
+		return -1;
+	if (!p->unparsed)
+		parse_transport(p, &data);
 	return 0;
 }
 
 SEC("netfilter")
 int hedgerow(struct bpf_nf_ctx *ctx)
 {
-	struct packet p = { .hook = ctx->state->hook };
-	struct end client = {}, server = {};
-	struct flow f = { .client = &p.source, .server = &p.destination };
-	struct judgement j = {};
-	__u32 bytes = ctx->skb->len, in = 0;
+	struct packet p = { .hook = ctx->state->hook, .bytes = ctx->skb->len, .nfct = ctx->skb->_nfct };
 
 	if (ctx->state->in)
-		in = ctx->state->in->ifindex;
+		p.in = ctx->state->in->ifindex;
 	if (parse(ctx, &p)) {
 		/* Nobody can tell where it goes, so there is no end that could allow it. */
-		j.reason = REASON_MALFORMED;
-		f.protocol = p.protocol;
-	} else if (judge_stable(&p, &f, &client, &server, in, ctx->skb->_nfct, bytes, &j)) {
+		p.judgement.reason = REASON_MALFORMED;
+		p.flow.server = DESTINATION;
+		p.flow.protocol = p.protocol;
+	} else if (judge_stable(&p)) {
 		return NF_ACCEPT;
 	}
-	return drop(&f, &j, bytes);
+	return drop(&p);
 }
 
 /* The kernel asks for GPL compatibility before it lends its helpers; Apache-2.0 is the additional right. */
