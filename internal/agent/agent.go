@@ -74,7 +74,8 @@ type Agent struct {
 	waiting     []request    // for their pod
 	attached    bool         // the datapath is in force
 	raised      map[string]string
-	planProblem string // why the last plan could not be applied
+	planProblem string            // why the last plan could not be applied
+	problems    []compile.Problem // of the last plan that was applied
 
 	status atomic.Pointer[agentapi.Status]
 	names  atomic.Pointer[names]
@@ -168,6 +169,7 @@ func (a *Agent) loop(ctx context.Context, addresses <-chan []netip.Addr) error {
 			sweep = time.After(sweepDelay)
 		}
 		a.planProblem = problemOf(err)
+		a.raise()
 		a.answer(err)
 		a.publish(stats)
 	}
@@ -214,8 +216,7 @@ func (a *Agent) step(sweeping bool) (compile.Stats, bool, error) {
 		a.attached = true
 		a.log.Info("policy is in force", "instance", a.o.Datapath.Instance(), "pods", plan.Stats.LocalPods)
 	}
-	a.attachments.closed = plan.Closed
-	a.raise(plan.Problems)
+	a.attachments.closed, a.problems = plan.Closed, plan.Problems
 	if !plan.Empty() {
 		a.metrics.plan.Observe(time.Since(begin).Seconds())
 		a.log.Debug("tables changed", "changes", len(plan.Changes), "took", time.Since(begin))
@@ -285,10 +286,7 @@ func (a *Agent) publish(stats compile.Stats) {
 		Node: a.o.NodeName, Ready: a.attached, Instance: a.o.Datapath.Instance(), Attachments: len(a.attachments.byKey),
 		Groups: stats.Groups, Profiles: stats.Profiles, Verdicts: stats.Verdicts,
 	}
-	if a.planProblem != "" {
-		s.Problems = append(s.Problems, a.planProblem)
-	}
-	s.Problems = append(s.Problems, a.openProblems()...)
+	s.Problems = a.openProblems()
 	a.metrics.problems.Set(float64(len(s.Problems)))
 	a.status.Store(s)
 }

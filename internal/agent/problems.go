@@ -3,7 +3,6 @@ package agent
 import (
 	"slices"
 
-	"github.com/hedgerow-net/hedgerow/internal/compile"
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
@@ -12,11 +11,14 @@ type Recorder interface {
 	Warn(ref policy.Ref, reason, message string)
 }
 
-// KindPod is the kind of the ref for problems of pods.
-const KindPod policy.Kind = "Pod"
+// Kinds of refs that are not policies: KindPod for problems of pods, named "namespace/name"; KindNode for those of the whole node.
+const (
+	KindPod  policy.Kind = "Pod"
+	KindNode policy.Kind = "Node"
+)
 
 // raise tells of every problem once, and again when its text changes.
-func (a *Agent) raise(problems []compile.Problem) {
+func (a *Agent) raise() {
 	now := map[string]string{}
 	tell := func(ref policy.Ref, reason, message string) {
 		key := ref.String()
@@ -39,7 +41,10 @@ func (a *Agent) raise(problems []compile.Problem) {
 			tell(ns.Isolation.Ref, "NotUnderstood", ns.Isolation.Problem)
 		}
 	}
-	for _, p := range problems {
+	if a.planProblem != "" {
+		tell(policy.Ref{Kind: KindNode, Name: a.o.NodeName}, "NotEnforced", a.planProblem)
+	}
+	for _, p := range a.problems {
 		for _, pod := range p.Pods {
 			tell(policy.Ref{Kind: KindPod, Name: pod}, "AddressClosed", p.Message)
 		}

@@ -138,7 +138,7 @@ func TestFullTable(t *testing.T) {
 	r := newRig(t)
 	r.write("pods.yaml", namespace("tenant-a", ""), pod("tenant-a", "backend", "backend"))
 	dp := &discard{}
-	runAgent(t, r, dp)
+	w := runAgent(t, r, dp)
 	dp.refuse(datapath.ErrFull)
 	at := &agentapi.Attachment{
 		ContainerID: "c1", PodInterface: "eth0", HostInterface: "lo", HostIndex: 1,
@@ -152,6 +152,9 @@ func TestFullTable(t *testing.T) {
 	}
 	if got := strings.Join(r.status().Problems, "\n"); !strings.Contains(got, "table is full") {
 		t.Errorf("problems %q do not say that a table is full", got)
+	}
+	if w.count("Node /n1: NotEnforced: ") != 1 {
+		t.Errorf("Events %q, want one about the node", w.list)
 	}
 	dp.refuse(nil)
 	r.await("the agent to try again", func() bool { return len(r.status().Problems) == 0 })

@@ -1,14 +1,14 @@
 package agent
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
-
-	"strings"
 
 	"github.com/hedgerow-net/hedgerow/api/net/v1alpha1"
 	"github.com/hedgerow-net/hedgerow/policy"
@@ -47,6 +47,8 @@ func objectOf(ref policy.Ref) *corev1.ObjectReference {
 		o.APIVersion, o.Kind = v1alpha1.SchemeGroupVersion.String(), v1alpha1.Kind
 	case policy.KindNetworkPolicy:
 		o.APIVersion, o.Kind = networkingv1.SchemeGroupVersion.String(), "NetworkPolicy"
+	case KindNode:
+		o.APIVersion, o.Kind = "v1", "Node"
 	case KindPod:
 		o.APIVersion, o.Kind = "v1", "Pod"
 		o.Namespace, o.Name, _ = strings.Cut(ref.Name, "/")
