@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,7 +37,11 @@ that flag to the one in the default data folder or, if none is up there, to the 
 func kubectl(args []string) int {
 	dir, args := takeDataDir(args)
 	if file := kubeconfig(dir, args); file != "" {
-		_ = os.Setenv("KUBECONFIG", file) // fails only for names and values that cannot be
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintf(os.Stderr, "hedgerow-standalone: no instance found: start one with up, or name one with --data-dir or KUBECONFIG\n")
+		}
+		// As a flag, a file that is missing is an error. In the environment it would be ignored, and another cluster taken.
+		args = append([]string{"--kubeconfig=" + file}, args...)
 	}
 	inner := cmd.NewKubectlCommand(cmd.KubectlOptions{
 		Arguments: append([]string{"kubectl"}, args...),
@@ -66,8 +73,11 @@ func takeDataDir(args []string) (dir string, rest []string) {
 	return dir, rest
 }
 
-// kubeconfig returns the instance's kubeconfig, or "" when the person named another one or there is none.
+// kubeconfig returns the kubeconfig of the instance that is meant, which may be missing, or "" when the person named another one.
 func kubeconfig(dir string, args []string) string {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
 	named := slices.ContainsFunc(args, func(a string) bool { return a == "--kubeconfig" || strings.HasPrefix(a, "--kubeconfig=") })
 	if named || dir == "" && os.Getenv("KUBECONFIG") != "" {
 		return ""
@@ -75,13 +85,10 @@ func kubeconfig(dir string, args []string) string {
 	if dir == "" {
 		dir = findInstance()
 	}
-	file := filepath.Join(dir, "kubeconfig")
-	if _, err := os.Stat(file); err != nil {
-		return ""
-	}
-	return file
+	return filepath.Join(dir, "kubeconfig")
 }
 
+// findInstance returns the data folder of the instance that is up, if there is one to choose.
 func findInstance() string {
 	if !datadir.Live(datadir.Default) {
 		if live := datadir.Ephemerals(datadir.EphemeralRoot); len(live) == 1 {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,25 +26,18 @@ func TestTakeDataDir(t *testing.T) {
 }
 
 func TestKubeconfig(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "kubeconfig")
-	if got := kubeconfig(dir, nil); got != "" {
-		t.Errorf("folder without kubeconfig: %q, want none", got)
-	}
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("KUBECONFIG", "/another")
 	for _, c := range []struct {
-		name, dir string
-		args      []string
-		want      string
+		name, dir, environment string
+		args                   []string
+		want                   string
 	}{
-		{"folder named", dir, []string{"get"}, file},
-		{"file named", dir, []string{"get", "--kubeconfig", "/x"}, ""},
-		{"file named, joined", dir, []string{"--kubeconfig=/x", "get"}, ""},
-		{"environment", "", []string{"get"}, ""},
+		{"folder named", "/srv", "/another", []string{"get"}, "/srv/kubeconfig"},
+		{"file named", "/srv", "", []string{"get", "--kubeconfig", "/x"}, ""},
+		{"file named, joined", "/srv", "", []string{"--kubeconfig=/x", "get"}, ""},
+		{"file named for somebody else", "/srv", "", []string{"exec", "p", "--", "prog", "--kubeconfig=/x"}, "/srv/kubeconfig"},
+		{"environment", "", "/another", []string{"get"}, ""},
 	} {
+		t.Setenv("KUBECONFIG", c.environment)
 		if got := kubeconfig(c.dir, c.args); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}

@@ -310,6 +310,11 @@ func TestKubectl(t *testing.T) {
 	if code != 1 || out != "" || !strings.Contains(errOut, "not found") {
 		t.Errorf("kubectl ended with %d, stdout %q, stderr %q", code, out, errOut)
 	}
+	nowhere := t.TempDir()
+	code, out, errOut = run(t, standalone("kubectl", "--data-dir", nowhere, "get", "nodes"))
+	if code != 1 || out != "" || !strings.Contains(errOut, "no instance found: start one") || !strings.Contains(errOut, nowhere) {
+		t.Errorf("without an instance kubectl ended with %d, stdout %q, stderr %q", code, out, errOut)
+	}
 	cmd := standalone("kubectl", "get", "ns", "default", "-o", "name")
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+shared.kubeconfig)
 	if code, out, errOut := run(t, cmd); code != 0 || out != "namespace/default\n" {
