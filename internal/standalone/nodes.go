@@ -36,7 +36,7 @@ func (i *Instance) makeNetwork() error {
 
 // startNodes makes the nodes known, then starts what each of them consists of, all at once.
 func (i *Instance) startNodes(ctx context.Context) error {
-	phase := i.options.Progress.Start(fmt.Sprintf("policy enforced on %s", strings.Join(i.NodeNames(), ", ")))
+	phase := i.options.Progress.Start("policy enforced on " + count(i.options.Nodes, "node"))
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	return phase.End(i.runNodes(ctx))
