@@ -673,6 +673,49 @@ __noinline int connection_of_error(struct packet *p)
 	return 1;
 }
 
+/*
+ * Source translation at input, also the undoing of a Service's for an answer to the node, has happened before this program's place there.
+ * Puts back what came from the interface: the tuple of the packet's direction has it.
+ */
+__noinline int restore_source(struct packet *p)
+{
+	const struct nf_conntrack_tuple_hash *sent, *shown;
+	struct end *source;
+	struct address address = {};
+	unsigned long status = 0;
+	__u16 family = 0;
+	__be16 port = 0;
+	struct nf_conn *ct;
+	__u32 info;
+
+	if (!p || p->hook != NF_INET_LOCAL_IN || is_untracked(p))
+		return 0;
+	ct = connection(p);
+	info = connection_info(p);
+	bpf_probe_read_kernel(&status, sizeof(status), &ct->status);
+	if (!(status & IPS_NAT_MASK))
+		return 0;
+	if (info == IP_CT_ESTABLISHED_REPLY || info == IP_CT_RELATED_REPLY) {
+		sent = &ct->tuplehash[1];
+		shown = &ct->tuplehash[0];
+	} else {
+		sent = &ct->tuplehash[0];
+		shown = &ct->tuplehash[1];
+	}
+	bpf_probe_read_kernel(&family, sizeof(family), &ct->tuplehash[0].tuple.src.l3num);
+	read_address(&address, &shown->tuple.dst.u3, family);
+	source = &p->ends[SOURCE];
+	/* An error's own source is translated with its connection, but may be a router's and then stays. */
+	if (!same(&address, &source->address))
+		return 0;
+	read_address(&source->address, &sent->tuple.src.u3, family);
+	if (has_ports(p->protocol)) {
+		bpf_probe_read_kernel(&port, sizeof(port), &sent->tuple.src.u.all);
+		p->source_port = bpf_ntohs(port);
+	}
+	return 0;
+}
+
 /* The source address must be that of the interface's own pod; a local pod's address must come from its interface. */
 static __always_inline int is_spoofed(const struct packet *p)
 {
@@ -832,8 +875,10 @@ int hedgerow(struct bpf_nf_ctx *ctx)
 		p.judgement.reason = REASON_MALFORMED;
 		p.flow.server = DESTINATION;
 		p.flow.protocol = p.protocol;
-	} else if (judge_stable(&p)) {
-		return NF_ACCEPT;
+	} else {
+		restore_source(&p);
+		if (judge_stable(&p))
+			return NF_ACCEPT;
 	}
 	return drop(&p);
 }

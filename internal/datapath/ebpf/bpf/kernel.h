@@ -94,6 +94,9 @@ struct nf_conntrack_tuple {
 	struct nf_conntrack_man src;
 	struct {
 		union nf_inet_addr u3;
+		union {
+			__be16 all;
+		} u;
 		__u8 protonum;
 	} dst;
 } __relocated;
@@ -115,6 +118,7 @@ union nf_conntrack_proto {
 } __relocated;
 
 struct nf_conn {
+	unsigned long status;
 	struct nf_conntrack_tuple_hash tuplehash[2];
 	union nf_conntrack_proto proto;
 } __relocated;
@@ -133,6 +137,8 @@ enum {
 	IP_CT_UNTRACKED = 7,
 };
 #define NFCT_INFOMASK 7UL
+/* include/uapi/linux/netfilter/nf_conntrack_common.h: the connection's addresses or ports are translated. */
+#define IPS_NAT_MASK (1UL << 4 | 1UL << 5)
 /* include/uapi/linux/netfilter/nf_conntrack_tcp.h: set on entries that were picked up in mid-stream. */
 #define IP_CT_TCP_FLAG_BE_LIBERAL 0x08
 
