@@ -122,11 +122,6 @@ type signature struct {
 	ids  []selectorID // sorted
 }
 
-func (s *signature) has(id selectorID) bool {
-	_, found := slices.BinarySearch(s.ids, id)
-	return found
-}
-
 // signatures interns signatures.
 type signatures struct {
 	byKey          map[string]*signature

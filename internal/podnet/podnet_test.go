@@ -15,10 +15,9 @@ import (
 
 // wiring is a node and one pod.
 type wiring struct {
-	t         *testing.T
-	node, ns  *netnstest.NS
-	pod       *Pod
-	addresses []string
+	t        *testing.T
+	node, ns *netnstest.NS
+	pod      *Pod
 }
 
 func newWiring(t *testing.T, addresses ...string) *wiring {

@@ -41,10 +41,3 @@ func (s *stopper) stop(grace time.Duration) {
 		s.timer.Reset(grace)
 	}
 }
-
-// remaining is what is left of the grace period.
-func (s *stopper) remaining() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return max(0, time.Until(s.deadline))
-}
