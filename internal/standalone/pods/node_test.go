@@ -2,6 +2,7 @@ package pods
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -35,6 +36,9 @@ const insideVar = "HEDGEROW_PODS_TEST_INSIDE"
 var toolbox string
 
 func TestMain(m *testing.M) {
+	if os.Getenv("CNI_COMMAND") != "" {
+		stubPlugin() // a test of CNI has started this binary as its plugin
+	}
 	if os.Getenv(insideVar) == "" {
 		os.Exit(runInside())
 	}
@@ -124,6 +128,7 @@ type node struct {
 	client  *fake.Clientset
 	network *fakeNetwork
 	dir     string
+	netns   string // of the node
 	manager *Manager
 	stop    func() // as a shutdown
 }
@@ -141,13 +146,59 @@ func newNode(t *testing.T, pods ...*v1.Pod) *node {
 	for _, p := range pods {
 		objects = append(objects, p)
 	}
-	n := &node{T: t, client: fake.NewClientset(objects...), network: &fakeNetwork{added: map[string]*Sandbox{}}, dir: t.TempDir()}
+	n := &node{T: t, client: fake.NewClientset(objects...), network: &fakeNetwork{added: map[string]*Sandbox{}}, dir: t.TempDir(), netns: newNetns(t)}
+	n.client.PrependReactor("*", "pods", n.refuseOtherUIDs)
 	n.start()
 	t.Cleanup(func() {
 		n.stop()
 		n.checkNothingLeft()
 	})
 	return n
+}
+
+// newNetns makes a network namespace that lives until the test ends.
+func newNetns(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "netns")
+	if err := makeNetns(path); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := removeNetns(path); err != nil {
+			t.Error(err)
+		}
+	})
+	return path
+}
+
+// refuseOtherUIDs does what the API server does and the fake does not: it refuses to change or delete an object with another UID than the request
+// names.
+func (n *node) refuseOtherUIDs(action clienttesting.Action) (bool, runtime.Object, error) {
+	var name string
+	var uid types.UID
+	switch a := action.(type) {
+	case clienttesting.PatchAction:
+		var patch v1.Pod
+		if err := json.Unmarshal(a.GetPatch(), &patch); err != nil {
+			return true, nil, err
+		}
+		name, uid = a.GetName(), patch.UID
+	case clienttesting.DeleteActionImpl:
+		if p := a.DeleteOptions.Preconditions; p != nil {
+			name, uid = a.Name, *p.UID
+		}
+	}
+	if uid == "" {
+		return false, nil, nil
+	}
+	now, err := n.client.Tracker().Get(action.GetResource(), action.GetNamespace(), name)
+	if err != nil {
+		return true, nil, err
+	}
+	if now.(*v1.Pod).UID != uid {
+		return true, nil, apierrors.NewConflict(action.GetResource().GroupResource(), name, errors.New("it has another UID"))
+	}
+	return false, nil, nil
 }
 
 // start runs a manager until n.stop is called.
@@ -159,7 +210,7 @@ func (n *node) start() {
 	}
 	spawner := spawn.New()
 	n.manager, err = New(Config{
-		NodeName: "node-1", NodeAddresses: []netip.Addr{netip.MustParseAddr("10.213.0.11")}, NodeNetns: "/proc/self/ns/net",
+		NodeName: "node-1", NodeAddresses: []netip.Addr{netip.MustParseAddr("10.213.0.11")}, NodeNetns: n.netns,
 		Client: n.client, Network: n.network, Images: images, Spawner: spawner, RunDir: filepath.Join(n.dir, "run"),
 		Nameservers: []netip.Addr{netip.MustParseAddr("10.96.0.10")}, ClusterDomain: "cluster.local",
 		Logger: slog.New(slog.NewTextHandler(testWriter{n.T}, nil)),
@@ -360,18 +411,6 @@ func children(t *testing.T) []string {
 		list = append(list, strings.Fields(string(b))...)
 	}
 	return list
-}
-
-// setLoopbackUp sets lo up in the test process's own network namespace.
-func setLoopbackUp(t *testing.T) {
-	t.Helper()
-	lo, err := netlink.LinkByName("lo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := netlink.LinkSetUp(lo); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // describe puts a container's status into words.

@@ -12,9 +12,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	clienttesting "k8s.io/client-go/testing"
 )
 
 func TestPodRunsAndIsDeleted(t *testing.T) {
@@ -48,6 +50,15 @@ func TestPodRunsAndIsDeleted(t *testing.T) {
 	n.delete("web", 1)
 	n.untilGone("web")
 	n.checkNothingLeft()
+	for _, action := range n.client.Actions() {
+		d, ok := action.(clienttesting.DeleteActionImpl)
+		if !ok {
+			continue
+		}
+		if p := d.DeleteOptions.Preconditions; p == nil || *p.UID != "uid-web" || *d.DeleteOptions.GracePeriodSeconds != 0 {
+			t.Errorf("object deleted with %+v", d.DeleteOptions)
+		}
+	}
 }
 
 func TestSandboxOfThePod(t *testing.T) {
@@ -421,9 +432,12 @@ func TestProbes(t *testing.T) {
 	ready := newPod("ready", "pause")
 	ready.Spec.Containers[0].StartupProbe = exec("/agnhost", "exit", "0")
 	ready.Spec.Containers[0].ReadinessProbe = exec("/agnhost", "exit", "0")
+	later := newPod("later", "pause")
+	later.Spec.Containers[0].ReadinessProbe = exec("/agnhost", "exit", "0")
+	later.Spec.Containers[0].ReadinessProbe.InitialDelaySeconds = 3600
 	unhealthy := newPod("unhealthy", "sleep", "1h")
 	unhealthy.Spec.Containers[0].LivenessProbe = exec("/agnhost", "exit", "1")
-	for _, p := range []*v1.Pod{unready, ready, unhealthy} {
+	for _, p := range []*v1.Pod{unready, ready, later, unhealthy} {
 		n.create(p)
 	}
 	n.untilReady("ready")
@@ -434,6 +448,9 @@ func TestProbes(t *testing.T) {
 	if pod := n.get("unready"); pod.Status.ContainerStatuses[0].Ready {
 		t.Error("ready although its probe fails")
 	}
+	n.until("later", "started and not ready", func(p *v1.Pod) bool {
+		return len(p.Status.ContainerStatuses) == 1 && *p.Status.ContainerStatuses[0].Started && !p.Status.ContainerStatuses[0].Ready
+	})
 	n.until("unhealthy", "restarted", func(p *v1.Pod) bool {
 		return len(p.Status.ContainerStatuses) == 1 && p.Status.ContainerStatuses[0].RestartCount > 0
 	})
@@ -441,8 +458,7 @@ func TestProbes(t *testing.T) {
 
 func TestProbesOverTheNetwork(t *testing.T) {
 	n := newNode(t)
-	// The sandboxes of these tests are connected to nothing, so the pod uses the node's network namespace: here the test's own.
-	setLoopbackUp(t)
+	// The sandboxes of these tests are connected to nothing, so the pod uses the node's network namespace.
 	pod := newPod("web", "netexec", "--http-port=8080", "--udp-port=8081")
 	pod.Spec.HostNetwork = true
 	c := &pod.Spec.Containers[0]
@@ -571,5 +587,17 @@ func TestManyPodsAtOnce(t *testing.T) {
 	}
 	if len(addresses) != count {
 		t.Errorf("%d addresses for %d pods", len(addresses), count)
+	}
+}
+
+func TestStatusOfAnotherPodIsNotTouched(t *testing.T) {
+	n := newNode(t)
+	other := newPod("web", "pause")
+	other.Spec.NodeName = "node-2"
+	n.create(other)
+	mine := other.DeepCopy()
+	mine.UID = "uid-mine"
+	if _, err := patchStatus(t.Context(), n.client, mine, &v1.PodStatus{Phase: v1.PodFailed}); !apierrors.IsConflict(err) {
+		t.Errorf("got %v, want a conflict", err)
 	}
 }
