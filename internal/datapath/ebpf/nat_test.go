@@ -27,73 +27,8 @@ func (b *testbed) serve(f family) netip.Addr {
 	return virtual
 }
 
-// TestServiceOfPod: policies see the pod and the port that really answer, not the Service's.
-func TestServiceOfPod(t *testing.T) {
-	bothFamilies(t, func(b *testbed, f family) {
-		virtual := b.serve(f)
-		rule := b.isolateIngress(b.b, port(groupA, datapath.TCP, 8080), port(groupA, datapath.UDP, 8080))
-		b.isolateEgress(b.b)
-		b.isolateEgress(b.a, port(groupB, datapath.TCP, 8080), port(groupB, datapath.UDP, 8080))
-		b.isolateIngress(b.a)
-		if err := b.a.Talk(virtual, 80, lab.Allowed); err != nil {
-			t.Error(err)
-		}
-		if err := lab.Exchange(b.a.UDP(f.of(b.a), 0), netip.AddrPortFrom(virtual, 80)); err != nil {
-			t.Error(err)
-		}
-		for _, p := range probes[:2] {
-			b.wantDrop(p.event(f, f.of(b.c), f.of(b.b), 8080, rule, false), b.c, p.packet(f.of(b.c), virtual, 80))
-		}
-		if _, err := b.c.Dial(netip.Addr{}, virtual, 80, lab.Denied); err == nil {
-			t.Error("c connected through the Service")
-		}
-		// The Service's own port is no way in either.
-		b.isolateIngress(b.b, port(groupA, datapath.TCP, 80))
-		if _, err := b.a.Dial(netip.Addr{}, virtual, 80, lab.Denied); err == nil {
-			t.Error("a connected through the Service though only port 80 of the pod is open")
-		}
-	})
-}
-
-// TestServiceCut tightens under a stream through a Service and makes the kernel forget it.
-func TestServiceCut(t *testing.T) {
-	bothFamilies(t, func(b *testbed, f family) {
-		virtual := b.serve(f)
-		b.isolateIngress(b.b, port(groupA, datapath.TCP, 8080))
-		echoed := b.stream(b.a, virtual, 80)
-		b.progress(echoed, "the stream to run")
-		tcp := func(s lab.Seen) bool { return s.Protocol == datapath.TCP }
-		taps := map[*lab.Pod]*lab.Tap{b.a: b.a.Tap(tcp), b.b: b.b.Tap(tcp)}
-		b.cut("tightened", func() { b.isolateIngress(b.b) }, taps)
-		// Without its entry the client's packets are for the virtual address, which nobody translates in mid-stream; the server's come back as its own.
-		b.cut("forgotten", func() { b.deleteFlows(f) }, taps)
-	})
-}
-
-// TestServiceOfItself: a pod behind a Service reaches itself through it, however isolated it is.
-func TestServiceOfItself(t *testing.T) {
-	bothFamilies(t, func(b *testbed, f family) {
-		virtual := b.serve(f)
-		b.isolateIngress(b.b)
-		b.isolateEgress(b.b)
-		if err := b.b.Talk(virtual, 80, lab.Allowed); err != nil {
-			t.Error(err)
-		}
-		if err := lab.Exchange(b.b.UDP(f.of(b.b), 0), netip.AddrPortFrom(virtual, 80)); err != nil {
-			t.Error(err)
-		}
-		if n := b.dropped(); n != 0 {
-			t.Errorf("%d packets dropped: %+v", n, b.all())
-		}
-		// Nobody else gets in by claiming to be the pod.
-		for _, from := range []*lab.Pod{b.c, b.world} {
-			b.wantDrop(spoofed(f.of(b.b), f.of(b.b), 80), from, probes[1].packet(f.of(b.b), f.of(b.b), 80))
-		}
-	})
-}
-
-// TestServiceFromNode: a node reaches its pods through a Service too. The answers carry the virtual address when they get to the node's sockets.
-func TestServiceFromNode(t *testing.T) {
+// TestAnswersThroughService: a node reaches its pods through a Service too. The answers carry the virtual address when they get to the node's sockets.
+func TestAnswersThroughService(t *testing.T) {
 	bothFamilies(t, func(b *testbed, f family) {
 		virtual := b.serve(f)
 		b.isolateIngress(b.b)
@@ -152,30 +87,6 @@ func TestServiceOfNode(t *testing.T) {
 	})
 }
 
-// TestMasquerade: the address that the world sees is nobody's business here.
-func TestMasquerade(t *testing.T) {
-	bothFamilies(t, func(b *testbed, f family) {
-		b.world.Echo(f.of(b.world), 80)
-		b.world.Echo(f.of(b.world), 81)
-		b.node.Masquerade(f.of(b.a), f.of(b.world))
-		rule := b.isolateEgress(b.a, port(datapath.WorldGroup, datapath.TCP, 80))
-		b.isolateIngress(b.a)
-		if err := b.a.Talk(f.of(b.world), 80, lab.Allowed); err != nil {
-			t.Error(err)
-		}
-		tcp := probes[0]
-		b.wantDrop(tcp.event(f, f.of(b.a), f.of(b.world), 81, rule, true), b.a, tcp.packet(f.of(b.a), f.of(b.world), 81))
-
-		// A client that a Service hides from its backend is still itself to the policies.
-		b.b.Echo(f.of(b.b), 80)
-		b.node.Masquerade(f.of(b.c), f.of(b.b))
-		b.isolateIngress(b.b, port(groupC, datapath.TCP, 80))
-		if err := b.c.Talk(f.of(b.b), 80, lab.Allowed); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 // TestSourceTranslatedAtInput: the node's sockets see another source, the spoof check and the policies the pod's.
 func TestSourceTranslatedAtInput(t *testing.T) {
 	bothFamilies(t, func(b *testbed, f family) {
@@ -188,5 +99,17 @@ func TestSourceTranslatedAtInput(t *testing.T) {
 		}
 		tcp := probes[0]
 		b.wantDrop(tcp.event(f, f.of(b.a), f.node(b.node), 81, rule, true), b.a, tcp.packet(f.of(b.a), f.node(b.node), 81))
+	})
+}
+
+// TestReset: a reset that the node's firewall sends in a server's name is a reply.
+func TestReset(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		b.isolateEgress(b.a, port(datapath.WorldGroup, datapath.TCP, 80))
+		b.isolateIngress(b.a)
+		b.node.Refuse(f.of(b.world))
+		if _, err := b.a.Dial(netip.Addr{}, f.of(b.world), 80, lab.Allowed); !errors.Is(err, unix.ECONNREFUSED) {
+			t.Errorf("got %v, want %v", err, unix.ECONNREFUSED)
+		}
 	})
 }

@@ -748,14 +748,19 @@ static __always_inline int closed(const struct packet *p)
 static __always_inline void find_flow(struct packet *p)
 {
 	__u32 info = connection_info(p);
+	int icmp = p->protocol == (p->ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 
-	if (info == IP_CT_ESTABLISHED_REPLY) {
-		swap(&p->flow);
-	} else if (info == IP_CT_RELATED || info == IP_CT_RELATED_REPLY) {
-		/* Anything related that is not the error of a connection is judged as new. */
-		if ((p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6) && connection_of_error(p))
+	if ((info == IP_CT_RELATED || info == IP_CT_RELATED_REPLY) && icmp) {
+		if (connection_of_error(p))
 			p->flow.reply = info == IP_CT_RELATED_REPLY;
+		return;
 	}
+	/*
+	 * Other replies that are related are resets by which this node's firewall refuses a connection. Anything else related is judged
+	 * as new.
+	 */
+	if (info == IP_CT_ESTABLISHED_REPLY || info == IP_CT_RELATED_REPLY)
+		swap(&p->flow);
 }
 
 /* Judges a packet with connection tracking state as the flow it belongs to, which is left in p->flow. Accept is 1. */
