@@ -41,6 +41,16 @@ func (n *Node) reach(a netip.Addr) {
 	n.route(n.Netns, l, netip.PrefixFrom(a, a.BitLen()), netip.Addr{})
 }
 
+// Masquerade hides packets from an address that leave towards another behind the node's own.
+func (n *Node) Masquerade(source, destination netip.Addr) {
+	n.t.Helper()
+	t := n.openNAT(source)
+	t.conn.AddRule(&nftables.Rule{
+		Table: t.table, Chain: t.egress, Exprs: append(append(addressIs(source, false), addressIs(destination, true)...), &expr.Masq{}),
+	})
+	n.flushNAT(t)
+}
+
 // SourceNAT shows the node's own sockets another source address for packets from an address.
 func (n *Node) SourceNAT(source, shown netip.Addr) {
 	n.t.Helper()
@@ -61,6 +71,19 @@ func (n *Node) Refuse(destination netip.Addr) {
 		Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter,
 	})
 	exprs := append(append(addressIs(destination, true), protocolIs(unix.IPPROTO_TCP)...), &expr.Reject{Type: unix.NFT_REJECT_TCP_RST})
+	t.conn.AddRule(&nftables.Rule{Table: t.table, Chain: chain, Exprs: exprs})
+	n.flushNAT(t)
+}
+
+// NoTrack makes the node's conntrack leave UDP packets to a port alone.
+func (n *Node) NoTrack(like netip.Addr, number uint16) {
+	n.t.Helper()
+	t := n.openNAT(like)
+	chain := t.conn.AddChain(&nftables.Chain{
+		Name: "raw", Table: t.table, Type: nftables.ChainTypeFilter,
+		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityRaw,
+	})
+	exprs := append(append(protocolIs(unix.IPPROTO_UDP), portIs(number)...), &expr.Notrack{})
 	t.conn.AddRule(&nftables.Rule{Table: t.table, Chain: chain, Exprs: exprs})
 	n.flushNAT(t)
 }
