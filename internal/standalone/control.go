@@ -38,7 +38,7 @@ func (i *Instance) startStore(ctx context.Context) error {
 		Dir: i.dir.File("etcd"), SocketDir: i.dir.Run(), LogFile: i.dir.Log("etcd"), Unsafe: i.dir.Ephemeral(),
 	})
 	if phase.End(err) != nil {
-		return err
+		return fmt.Errorf("%w (%s)", err, i.logHint("etcd"))
 	}
 	i.store = store
 	i.background("etcd", func(ctx context.Context) error {
@@ -103,14 +103,14 @@ func (i *Instance) runAPIServer(ctx context.Context) error {
 	i.background("API server", func(ctx context.Context) error {
 		select {
 		case <-server.Done():
-			return errors.New("see its log " + i.dir.Log("kube-apiserver"))
+			return errors.New(i.logHint("kube-apiserver"))
 		case <-ctx.Done():
 			server.Stop()
 			return nil
 		}
 	})
 	if err := server.WaitReady(ctx); err != nil {
-		return fmt.Errorf("%w (its log is %s)", err, i.dir.Log("kube-apiserver"))
+		return fmt.Errorf("%w (%s)", err, i.logHint("kube-apiserver"))
 	}
 	return i.connect()
 }

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
 
 	"github.com/hedgerow-net/hedgerow/internal/agentapi"
 	"github.com/hedgerow-net/hedgerow/internal/standalone/apiserver"
@@ -146,28 +144,4 @@ func (i *Instance) PodNetns(node, namespace, pod string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("find network namespace of pod %s/%s: it has none on %s", namespace, pod, node)
-}
-
-// openLogs sends what this process's parts say to files: the terminal is for progress.
-func (i *Instance) openLogs() error {
-	open := func(name string) (*slog.Logger, error) {
-		f, err := os.OpenFile(i.dir.Log(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			return nil, fmt.Errorf("open log: %w", err)
-		}
-		i.onStop("log", f.Close)
-		return slog.New(slog.NewTextHandler(f, nil)), nil
-	}
-	own, err := open("standalone")
-	if err != nil {
-		return err
-	}
-	server, err := open("kube-apiserver")
-	if err != nil {
-		return err
-	}
-	i.log = own
-	// The log of Kubernetes code is the process's; there is no other way to move it.
-	klog.SetSlogLogger(server)
-	return nil
 }

@@ -85,7 +85,7 @@ func (n *node) startAgent(ctx context.Context) error {
 	program := n.i.program(agentProgram)
 	n.i.child(name, n.i.NodeNetns(n.Name), func() *exec.Cmd { return exec.Command(program, args...) })
 	if err := n.awaitAgent(ctx); err != nil {
-		return fmt.Errorf("%w (its log is %s)", err, n.i.dir.Log(name))
+		return fmt.Errorf("%w (%s)", err, n.i.logHint(name))
 	}
 	return nil
 }

@@ -21,6 +21,9 @@ const Default = "/var/lib/hedgerow-standalone"
 // Version is the layout of the folder. A folder of a later version is refused.
 const Version = 1
 
+// logFolder is in the run folder.
+const logFolder = "log"
+
 // socketReserve is what paths of sockets may need below the run folder, such as /node200/agent.sock, with room to spare.
 const socketReserve = 40
 
@@ -70,7 +73,7 @@ func (d *Dir) prepare() error {
 	if err := os.RemoveAll(d.Run()); err != nil {
 		return fmt.Errorf("empty run folder: %w", err)
 	}
-	for _, dir := range []string{d.Run(), d.Run("log")} {
+	for _, dir := range []string{d.Run(), d.Run(logFolder)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make run folder: %w", err)
 		}
@@ -87,7 +90,7 @@ func (d *Dir) Run(elem ...string) string {
 }
 
 // Log returns the path of a log file.
-func (d *Dir) Log(name string) string { return d.Run("log", name+".log") }
+func (d *Dir) Log(name string) string { return d.Run(logFolder, name+".log") }
 
 // Ephemeral reports whether the folder goes away on Close.
 func (d *Dir) Ephemeral() bool { return d.ephemeral }
@@ -113,17 +116,29 @@ func (d *Dir) SavePort(port int) error {
 	return nil
 }
 
-// Close removes what must not outlive the run and gives up the lock.
+// Close removes what must not outlive the run and gives up the lock. Logs of a folder that is kept stay until the next run.
 func (d *Dir) Close() error {
-	gone := d.Run()
+	return errors.Join(d.remove(), d.lock.Close())
+}
+
+func (d *Dir) remove() error {
 	if d.ephemeral {
-		gone = d.path
+		if err := os.RemoveAll(d.path); err != nil {
+			return fmt.Errorf("remove data folder: %w", err)
+		}
+		return nil
 	}
-	err := os.RemoveAll(gone)
+	entries, err := os.ReadDir(d.Run())
 	if err != nil {
-		err = fmt.Errorf("remove %s: %w", gone, err)
+		return fmt.Errorf("empty run folder: %w", err)
 	}
-	return errors.Join(err, d.lock.Close())
+	var errs []error
+	for _, e := range entries {
+		if e.Name() != logFolder {
+			errs = append(errs, os.RemoveAll(d.Run(e.Name())))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // CheckVersion returns an error if the folder at path was written by a later version. A folder that is not there is fine.

@@ -84,7 +84,6 @@ func TestRunFolderIsEmptiedAndDataKept(t *testing.T) {
 	}
 	d.lock.Close() // as a crash would
 	d = openDir(t, path)
-	defer d.Close()
 	if _, err := os.Stat(d.Run("log", "old.log")); !os.IsNotExist(err) {
 		t.Errorf("file of the last run is still there (error %v)", err)
 	}
@@ -93,6 +92,16 @@ func TestRunFolderIsEmptiedAndDataKept(t *testing.T) {
 	}
 	if got := d.Port(); got != 12345 {
 		t.Errorf("port is %d, want 12345", got)
+	}
+	write(t, d.Log("part"))
+	write(t, d.Run("socket"))
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{d.Log("part"): true, d.File("kept"): true, d.Run("socket"): false} {
+		if _, err := os.Stat(path); (err == nil) != want {
+			t.Errorf("after Close %s is there: %v, want %v", path, err == nil, want)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	client := url.URL{Scheme: "unix", Path: filepath.Join(o.SocketDir, "etcd.sock")}
 	e, err := embed.StartEtcd(config(o, client))
 	if err != nil {
-		return nil, fmt.Errorf("start etcd: %w (its log is %s)", err, o.LogFile)
+		return nil, fmt.Errorf("start etcd: %w", err)
 	}
 	s := &Server{etcd: e, endpoint: client.String()}
 	select {
@@ -46,7 +46,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		err = ctx.Err()
 	}
 	e.Close()
-	return nil, fmt.Errorf("start etcd: %w (its log is %s)", err, o.LogFile)
+	return nil, fmt.Errorf("start etcd: %w", err)
 }
 
 func config(o Options, client url.URL) *embed.Config {

@@ -77,8 +77,8 @@ func TestDamagedStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Start(context.Background(), options(dir))
-	if err == nil || !strings.Contains(err.Error(), "its log is") {
-		t.Errorf("got error %v, want one that names the log", err)
+	if err == nil || !strings.Contains(err.Error(), "start etcd: ") {
+		t.Errorf("got error %v, want one that names the operation", err)
 	}
 }
 
