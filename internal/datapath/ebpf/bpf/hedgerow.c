@@ -767,6 +767,9 @@ static __always_inline void find_flow(struct packet *p)
 static __always_inline int judge_tracked(struct packet *p)
 {
 	find_flow(p);
+	/* The error of a connection by which a pod reaches itself. */
+	if (same(&p->ends[p->flow.client % ENDS].address, &p->ends[p->flow.server % ENDS].address))
+		return 1;
 	if (!judge(p, 0))
 		return 0;
 	if (p->flow.protocol != IPPROTO_TCP || !is_picked_up(connection(p)))
