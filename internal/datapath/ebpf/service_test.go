@@ -1,21 +1,172 @@
 package ebpf
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
 	"github.com/hedgerow-net/hedgerow/internal/lab"
 )
 
-// TestServiceBackendByItsOwnAddress: the ways that the tests of Services take, without a Service.
-func TestServiceBackendByItsOwnAddress(t *testing.T) {
+// backendWays let one group reach the port of the pod behind the Service of serve.
+func backendWays(group datapath.GroupID) []datapath.VerdictKey {
+	return []datapath.VerdictKey{port(group, datapath.TCP, 8080), port(group, datapath.UDP, 8080)}
+}
+
+// wantTalk exchanges messages with an echo server over TCP and over UDP, and nothing may be dropped meanwhile.
+func (b *testbed) wantTalk(from *lab.Netns, source, to netip.Addr, number uint16) {
+	b.Helper()
+	before := b.dropped()
+	if err := from.Talk(to, number, lab.Allowed); err != nil {
+		b.Errorf("TCP from %s to %s: %v; events %+v", from.Name, to, err, b.all())
+	}
+	if err := lab.Exchange(from.UDP(source, 0), netip.AddrPortFrom(to, number)); err != nil {
+		b.Errorf("UDP from %s to %s: %v; events %+v", from.Name, to, err, b.all())
+	}
+	if n := b.dropped() - before; n != 0 {
+		b.Errorf("%d packets dropped while %s talked to %s: %+v", n, from.Name, to, b.all())
+	}
+}
+
+// wantServiceDrop sends TCP and UDP to the Service and wants both to be dropped as what they are after translation.
+func (b *testbed) wantServiceDrop(f family, from *lab.Pod, virtual netip.Addr, rule datapath.RuleID, egress bool) {
+	b.Helper()
+	arrived := b.b.Tap(func(s lab.Seen) bool { return s.Destination.Port() == 8080 })
+	defer arrived.Close()
+	for _, p := range probes[:2] {
+		b.wantDrop(p.event(f, f.of(from), f.of(b.b), 8080, rule, egress), from, p.packet(f.of(from), virtual, 80))
+	}
+	if n := arrived.Count(); n != 0 {
+		b.Errorf("%d packets from %s arrived through the Service", n, from.Name)
+	}
+}
+
+// TestServiceFromOutside: whoever reaches the node from beyond the cluster is judged by the backend's policy as well.
+func TestServiceFromOutside(t *testing.T) {
 	bothFamilies(t, func(b *testbed, f family) {
-		rule := b.isolateIngress(b.b, port(groupA, datapath.TCP, 80))
-		b.b.Echo(f.of(b.b), 80)
-		if err := b.a.Talk(f.of(b.b), 80, lab.Allowed); err != nil {
-			t.Error(err)
+		virtual := b.serve(f)
+		rule := b.isolateIngress(b.b, backendWays(groupA)...)
+		b.wantServiceDrop(f, b.world, virtual, rule, false)
+		b.wantTalk(b.a.Netns, f.of(b.a), virtual, 80)
+		b.isolateIngress(b.b, backendWays(datapath.WorldGroup)...)
+		b.wantTalk(b.world.Netns, f.of(b.world), virtual, 80)
+	})
+}
+
+// TestServiceEgress: the client's policy speaks of the backend. What it says of the Service's own address (which belongs to nobody, so to the
+// world) and of the Service's port does not count.
+func TestServiceEgress(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		virtual := b.serve(f)
+		b.isolateIngress(b.a)
+		b.isolateEgress(b.a, backendWays(groupB)...)
+		b.wantTalk(b.a.Netns, f.of(b.a), virtual, 80)
+		accept := append(backendWays(datapath.WorldGroup), backendWays(groupC)...)
+		for _, group := range []datapath.GroupID{datapath.WorldGroup, groupB} {
+			accept = append(accept, port(group, datapath.TCP, 80), port(group, datapath.UDP, 80))
 		}
-		tcp := probes[0]
-		b.wantDrop(tcp.event(f, f.of(b.c), f.of(b.b), 80, rule, false), b.c, tcp.packet(f.of(b.c), f.of(b.b), 80))
+		rule := b.isolateEgress(b.a, accept...)
+		b.wantServiceDrop(f, b.a, virtual, rule, true)
+		b.wantTalk(b.c.Netns, f.of(b.c), virtual, 80)
+	})
+}
+
+// TestServiceHidesClient masquerades the Service's clients: the backend sees the node, the policy still sees the pods.
+func TestServiceHidesClient(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		virtual := b.serve(f)
+		for _, p := range []*lab.Pod{b.a, b.c} {
+			b.node.Masquerade(f.of(p), f.of(b.b))
+		}
+		rule := b.isolateIngress(b.b, backendWays(groupA)...)
+		b.isolateEgress(b.b)
+		hidden := b.b.Tap(func(s lab.Seen) bool { return s.Source.Addr() == f.node(b.node) })
+		seen := b.b.Tap(func(s lab.Seen) bool { return s.Source.Addr() == f.of(b.a) })
+		b.wantTalk(b.a.Netns, f.of(b.a), virtual, 80)
+		if hidden.Count() == 0 || seen.Count() != 0 {
+			b.Errorf("the backend saw %d packets of the node and %d of the client, want only the node's", hidden.Count(), seen.Count())
+		}
+		b.wantServiceDrop(f, b.c, virtual, rule, false)
+	})
+}
+
+// TestServiceOfOneselfIsNobodyElses: the pod that reaches itself does so by way of the node, and the way is open to nobody else.
+func TestServiceOfOneselfIsNobodyElses(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		virtual := b.serve(f)
+		ingress := b.isolateIngress(b.b)
+		egress := b.isolateEgress(b.b)
+		returned := b.b.Tap(func(s lab.Seen) bool { return s.Source.Addr() == f.node(b.node) && s.Destination.Port() == 8080 })
+		b.wantTalk(b.b.Netns, f.of(b.b), virtual, 80)
+		if returned.Count() == 0 {
+			b.Error("the pod's packets did not come back to it by way of the node")
+		}
+		b.wantServiceDrop(f, b.a, virtual, ingress, false)
+		for _, p := range probes[:2] {
+			b.wantDrop(p.event(f, f.of(b.b), f.of(b.a), 8080, egress, true), b.b, p.packet(f.of(b.b), f.of(b.a), 8080))
+		}
+	})
+}
+
+// TestServiceOfOneselfErrors: the node's ICMP errors about a connection of a pod with itself pass as the connection does.
+func TestServiceOfOneselfErrors(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		virtual := b.serve(f)
+		rule := b.isolateIngress(b.b)
+		b.isolateEgress(b.b)
+		c := b.b.UDP(f.of(b.b), clientPort)
+		if err := lab.Exchange(c, netip.AddrPortFrom(virtual, 80)); err != nil {
+			b.Fatal(err)
+		}
+		timeExceeded := uint8(11)
+		if f.is6() {
+			timeExceeded = 3
+		}
+		errors := b.b.Tap(func(s lab.Seen) bool { return s.Protocol == f.icmp() && s.Type == timeExceeded })
+		last := probes[1].packet(f.of(b.b), virtual, 80)
+		last.HopLimit = 1
+		if !lab.Holds(lab.Denied, func() bool {
+			b.b.Inject(last.Bytes())
+			return errors.Count() > 0
+		}) {
+			b.Errorf("no error arrived; events %+v", b.all())
+		}
+		b.wantServiceDrop(f, b.a, virtual, rule, false)
+	})
+}
+
+// TestServiceCutAtClient tightens the client's policy under a stream through the Service; another client goes on.
+func TestServiceCutAtClient(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		virtual := b.serve(f)
+		b.isolateEgress(b.a, backendWays(groupB)...)
+		b.progress(b.stream(b.a, virtual, 80), "the stream to run")
+		ours := func(s lab.Seen) bool {
+			return s.Protocol == datapath.TCP && (s.Source.Addr() == f.of(b.a) || s.Destination.Addr() == f.of(b.a))
+		}
+		taps := map[*lab.Pod]*lab.Tap{b.a: b.a.Tap(ours), b.b: b.b.Tap(ours)}
+		b.cut("tightened", func() { b.isolateEgress(b.a, port(datapath.WorldGroup, datapath.TCP, 80)) }, taps)
+		b.wantTalk(b.c.Netns, f.of(b.c), virtual, 80)
+	})
+}
+
+// TestServiceMasqueradedEgress: pods leave the cluster with the node's address, and are judged by their own in both directions.
+func TestServiceMasqueradedEgress(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		b.node.Masquerade(f.of(b.a), f.of(b.world))
+		b.world.Echo(f.of(b.world), 80)
+		b.world.EchoUDP(f.of(b.world), 80)
+		egress := b.isolateEgress(b.a, port(datapath.WorldGroup, datapath.TCP, 80), port(datapath.WorldGroup, datapath.UDP, 80))
+		ingress := b.isolateIngress(b.a)
+		hidden := b.world.Tap(func(s lab.Seen) bool { return s.Source.Addr() == f.node(b.node) })
+		seen := b.world.Tap(func(s lab.Seen) bool { return s.Source.Addr() == f.of(b.a) })
+		b.wantTalk(b.a.Netns, f.of(b.a), f.of(b.world), 80)
+		if hidden.Count() == 0 || seen.Count() != 0 {
+			b.Errorf("the world saw %d packets of the node and %d of the pod, want only the node's", hidden.Count(), seen.Count())
+		}
+		for _, p := range probes[:2] {
+			b.wantDrop(p.event(f, f.of(b.a), f.of(b.world), 81, egress, true), b.a, p.packet(f.of(b.a), f.of(b.world), 81))
+			b.wantDrop(p.event(f, f.of(b.world), f.of(b.a), 80, ingress, false), b.world, p.packet(f.of(b.world), f.of(b.a), 80))
+		}
 	})
 }
