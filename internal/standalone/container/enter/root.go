@@ -12,8 +12,8 @@ func detachPropagation() error {
 	return mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
 }
 
-// enterRoot stacks a writable layer on the image and makes that the root. Devices that the payload makes there do nothing. Relative paths keep colons and commas in directory
-// names out of overlayfs' options.
+// enterRoot stacks a writable layer on the image and makes that the root. Devices that the payload makes there do nothing. Relative
+// paths keep colons and commas in directory names out of overlayfs' options.
 func enterRoot(s *Setup) error {
 	if err := mount("scratch", s.Scratch, "tmpfs", 0, fmt.Sprintf("mode=0755,size=%d", s.ScratchBytes)); err != nil {
 		return err
