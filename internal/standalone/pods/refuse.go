@@ -43,13 +43,16 @@ func unsupported(pod *v1.Pod) []string {
 		c.when(len(sc.Sysctls) > 0, "spec.securityContext.sysctls are not supported")
 		c.profiles("spec.securityContext", sc.SeccompProfile, sc.AppArmorProfile)
 	}
-	for path, list := range map[string][]v1.Container{"spec.initContainers": s.InitContainers, "spec.containers": s.Containers} {
-		for i := range list {
-			c.container(fmt.Sprintf("%s[%d]", path, i), &list[i])
-			c.ports(fmt.Sprintf("%s[%d]", path, i), &list[i], s.HostNetwork)
-		}
-	}
+	c.containers("spec.initContainers", s.InitContainers, s.HostNetwork)
+	c.containers("spec.containers", s.Containers, s.HostNetwork)
 	return c
+}
+
+func (c *complaints) containers(path string, list []v1.Container, hostNetwork bool) {
+	for i := range list {
+		c.container(fmt.Sprintf("%s[%d]", path, i), &list[i])
+		c.ports(fmt.Sprintf("%s[%d]", path, i), &list[i], hostNetwork)
+	}
 }
 
 // ports: in the node's own network namespace every port is a host port.
@@ -75,13 +78,17 @@ func (c *complaints) container(path string, k *v1.Container) {
 	c.when(len(k.RestartPolicyRules) > 0, "%s.restartPolicyRules are not supported", path)
 	c.when(k.RestartPolicy != nil && *k.RestartPolicy != v1.ContainerRestartPolicyAlways,
 		"%s.restartPolicy: only Always is supported, for sidecars", path)
-	for name, p := range map[string]*v1.Probe{"livenessProbe": k.LivenessProbe, "readinessProbe": k.ReadinessProbe, "startupProbe": k.StartupProbe} {
-		c.when(p != nil && p.GRPC != nil, "%s.%s.grpc is not supported", path, name)
-	}
+	c.probe(path+".livenessProbe", k.LivenessProbe)
+	c.probe(path+".readinessProbe", k.ReadinessProbe)
+	c.probe(path+".startupProbe", k.StartupProbe)
 	if sc := k.SecurityContext; sc != nil {
 		c.when(sc.ProcMount != nil && *sc.ProcMount != v1.DefaultProcMount, "%s.securityContext.procMount is not supported", path)
 		c.profiles(path+".securityContext", sc.SeccompProfile, sc.AppArmorProfile)
 	}
+}
+
+func (c *complaints) probe(path string, p *v1.Probe) {
+	c.when(p != nil && p.GRPC != nil, "%s.grpc is not supported", path)
 }
 
 func (c *complaints) profiles(path string, seccomp *v1.SeccompProfile, apparmor *v1.AppArmorProfile) {

@@ -53,7 +53,8 @@ func (w *worker) report(ctx context.Context) {
 	}
 }
 
-// flush writes the status if it differs from the one written last, and tries again until it can. An error means that ctx ended or that the object is gone.
+// flush writes the status if it differs from the one written last, and tries again until it can. An error means that ctx ended or that the
+// object is gone.
 func (w *worker) flush(ctx context.Context) error {
 	var gone error
 	err := w.m.delays.retry(ctx.Done(), func() error {
