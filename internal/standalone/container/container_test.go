@@ -310,4 +310,3 @@ func parentRole() {
 	fmt.Println(c.PID(), others[0])
 	select {}
 }
-

@@ -72,4 +72,3 @@ func TestExecEndsWithContextAndContainer(t *testing.T) {
 		t.Errorf("exec after the end: %v, want ErrEnded", err)
 	}
 }
-

@@ -228,4 +228,3 @@ func TestVolumesLastAsLongAsThePod(t *testing.T) {
 		t.Errorf("in the container: %s, code %d, %v", out.String(), code, err)
 	}
 }
-
