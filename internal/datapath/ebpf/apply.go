@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	cebpf "github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
 )
@@ -22,32 +23,17 @@ func (d *Datapath) Apply(c *datapath.Change) error {
 	return d.delete(c)
 }
 
-// checkRoom compares what the change adds with what is free. Replaced entries count as added, which errs on the safe side.
-func (d *Datapath) checkRoom(c *datapath.Change) error {
-	for _, need := range []struct {
-		table      string
-		add, limit int
-	}{
-		{"verdicts", len(c.PutVerdicts), int(d.sizes.Verdicts)},
-		{"networks", len(c.PutNetworks), int(d.sizes.Networks)},
-		{"endpoints", len(c.PutEndpoints), int(d.sizes.Endpoints)},
-	} {
-		if need.add > 0 && d.used[need.table]+need.add > need.limit {
-			return fmt.Errorf("%d more %s beside %d, limit %d: %w", need.add, need.table, d.used[need.table], need.limit, datapath.ErrFull)
-		}
-	}
-	return nil
-}
-
 func (d *Datapath) put(c *datapath.Change) error {
 	if err := d.putVerdicts(c.PutVerdicts); err != nil {
 		return err
 	}
 	m := &d.objects.programMaps
 	for prefix, group := range c.PutNetworks {
-		if err := d.write("networks", m.Networks, networkKeyOf(prefix), uint32(group)); err != nil {
+		key := networkKeyOf(prefix)
+		if err := d.write("networks", m.Networks, key, uint32(group)); err != nil {
 			return err
 		}
+		d.networks[key] = struct{}{}
 	}
 	for index, p := range c.PutProfiles {
 		if err := d.profiles.put(index, p); err != nil {
@@ -87,6 +73,7 @@ func (d *Datapath) putVerdicts(verdicts map[datapath.VerdictKey]datapath.Verdict
 		if _, err := m.BatchUpdate(keys, words, nil); err != nil {
 			return fmt.Errorf("write %d verdicts: %w", len(keys), full(err))
 		}
+		// Too many, should some have been there already; checkRoom counts anew before it refuses.
 		d.used["verdicts"] += len(keys)
 		keys, words = keys[:0], words[:0]
 		return nil
@@ -138,9 +125,11 @@ func (d *Datapath) delete(c *datapath.Change) error {
 		}
 	}
 	for _, prefix := range c.DeleteNetworks {
-		if err := d.erase("networks", m.Networks, networkKeyOf(prefix)); err != nil {
+		key := networkKeyOf(prefix)
+		if err := d.erase("networks", m.Networks, key); err != nil {
 			return err
 		}
+		delete(d.networks, key)
 	}
 	for _, k := range c.DeleteVerdicts {
 		if err := d.erase("verdicts", m.Verdicts, verdictKeyOf(k)); err != nil {
@@ -163,9 +152,9 @@ func (d *Datapath) erase(table string, m *cebpf.Map, key any) error {
 	return nil
 }
 
-// full turns the kernel's E2BIG into ErrFull.
+// full turns what the kernel says of a full table (hash tables E2BIG, prefix tables ENOSPC) into ErrFull.
 func full(err error) error {
-	if errors.Is(err, e2big) {
+	if errors.Is(err, unix.E2BIG) || errors.Is(err, unix.ENOSPC) {
 		return errors.Join(datapath.ErrFull, err)
 	}
 	return err

@@ -45,6 +45,7 @@ type Datapath struct {
 	profiles *profileTable
 	links    map[string]link.Link
 	used     map[string]int // entries by map name, for the limits
+	networks map[networkKey]struct{}
 	sizes    Sizes
 	log      *slog.Logger
 
@@ -63,7 +64,7 @@ func Open(opts Options) (*Datapath, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the built-in program: %w", err)
 	}
-	d := &Datapath{parent: opts.Dir, log: opts.Logger, links: map[string]link.Link{}, used: map[string]int{}}
+	d := &Datapath{parent: opts.Dir, log: opts.Logger, links: map[string]link.Link{}, used: map[string]int{}, networks: map[networkKey]struct{}{}}
 	d.sizes = resize(spec, opts.Sizes)
 	if err := spec.LoadAndAssign(&d.objects, &cebpf.CollectionOptions{}); err != nil {
 		return nil, fmt.Errorf("load the program into the kernel: %w", explain(err))

@@ -11,8 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const e2big = unix.E2BIG
-
 // CheckKernel tells whether this kernel can run the datapath: BTF and the netfilter program type (Linux 6.4,
 // CONFIG_NETFILTER_BPF_LINK). The error is one line and says what to do.
 func CheckKernel() error {
