@@ -153,7 +153,7 @@ func TestAddKilledThenRepeated(t *testing.T) {
 	p := w.pod("a")
 	hold := w.agent.Hold(t, http.MethodPut)
 	cmd := w.start("ADD", p)
-	<-hold.Arrived
+	hold.Wait(t)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestDelAfterKilledAdd(t *testing.T) {
 	p := w.pod("a")
 	hold := w.agent.Hold(t, http.MethodPut)
 	cmd := w.start("ADD", p)
-	<-hold.Arrived
+	hold.Wait(t)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestAddWaitsForTheAgent(t *testing.T) {
 		_, err := w.add(p)
 		done <- err
 	}()
-	<-hold.Arrived
+	hold.Wait(t)
 	select {
 	case err := <-done:
 		t.Fatalf("ADD returned (%v) before the agent answered", err)

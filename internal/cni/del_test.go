@@ -104,7 +104,7 @@ func TestDelAsksTheAgentFirst(t *testing.T) {
 	hold := w.agent.Hold(t, http.MethodDelete)
 	done := make(chan error, 1)
 	go func() { done <- w.del(p) }()
-	<-hold.Arrived
+	hold.Wait(t)
 	if len(links(t, w.node)) != 1 || len(w.reserved()) != 2 {
 		t.Errorf("before the agent answered: interfaces %v, addresses %v", links(t, w.node), w.reserved())
 	}

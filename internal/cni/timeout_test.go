@@ -153,14 +153,14 @@ func TestAddWaitsUntilTheAgentIsReady(t *testing.T) {
 		t.Errorf("got error %v", err)
 	}
 	asked := i.agent.Hold(t, http.MethodGet)
-	done := make(chan *types.Error)
+	done := make(chan *types.Error, 1)
 	go func() {
 		_, err := i.run((*command).add, long)
 		done <- err
 	}()
-	<-asked.Arrived // refused below, once
+	asked.Wait(t) // refused below, once
 	asked.Release()
-	<-asked.Arrived // asks again
+	asked.Wait(t) // asks again
 	i.agent.Refuse(http.MethodGet, nil)
 	if err := <-done; err != nil {
 		t.Error(err)

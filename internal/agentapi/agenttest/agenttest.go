@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hedgerow-net/hedgerow/internal/agentapi"
 )
@@ -102,10 +103,22 @@ func (s *Server) Refuse(method string, e *agentapi.Error) {
 
 // Hold keeps requests from being answered.
 type Hold struct {
-	// Arrived gets one value for each request that is being held.
-	Arrived chan struct{}
+	arrived chan struct{} // gets one value for each request that is being held
 	release chan struct{}
 	once    sync.Once
+}
+
+// patience is for requests that will come: none that does takes nearly as long.
+const patience = time.Minute
+
+// Wait returns when a request is being held that no earlier Wait returned for. It ends the test when none comes.
+func (h *Hold) Wait(tb testing.TB) {
+	tb.Helper()
+	select {
+	case <-h.arrived:
+	case <-time.After(patience):
+		tb.Fatal("the agent waits for a request that does not come")
+	}
 }
 
 // Release lets the held requests, and all later ones, through. It may be called twice.
@@ -114,7 +127,7 @@ func (h *Hold) Release() { h.once.Do(func() { close(h.release) }) }
 // Hold holds back every later request of the method, before it has any effect, until Release. A request whose client has
 // gone meanwhile has its effect all the same.
 func (s *Server) Hold(tb testing.TB, method string) *Hold {
-	h := &Hold{Arrived: make(chan struct{}, 1000), release: make(chan struct{})}
+	h := &Hold{arrived: make(chan struct{}, 1000), release: make(chan struct{})}
 	tb.Cleanup(h.Release)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -93,7 +93,7 @@ func TestHold(t *testing.T) {
 	hold := s.Hold(t, http.MethodPut)
 	done := make(chan error, 1)
 	go func() { done <- s.Client().Attach(t.Context(), &frontend) }()
-	<-hold.Arrived
+	hold.Wait(t)
 	if s.Dump() != "" {
 		t.Errorf("held back, and yet: %s", s.Dump())
 	}

@@ -13,7 +13,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool {
 	hold, refusal := s.holds[r.Method], s.refusals[r.Method]
 	s.mu.Unlock()
 	if hold != nil {
-		hold.Arrived <- struct{}{}
+		hold.arrived <- struct{}{}
 		<-hold.release
 	}
 	if refusal != nil {
