@@ -645,7 +645,7 @@ static __always_inline int same(const struct address *a, const struct address *b
 __noinline int connection_of_error(struct packet *p)
 {
 	__u16 family = 0;
-	__be16 port = 0;
+	__be16 client_port = 0, server_port = 0;
 	__u8 protocol = 0;
 	struct nf_conn *ct;
 	struct end *client, *server, *source;
@@ -658,7 +658,8 @@ __noinline int connection_of_error(struct packet *p)
 	source = &p->ends[SOURCE];
 	bpf_probe_read_kernel(&family, sizeof(family), &ct->tuplehash[0].tuple.src.l3num);
 	bpf_probe_read_kernel(&protocol, sizeof(protocol), &ct->tuplehash[0].tuple.dst.protonum);
-	bpf_probe_read_kernel(&port, sizeof(port), &ct->tuplehash[1].tuple.src.u.all);
+	bpf_probe_read_kernel(&client_port, sizeof(client_port), &ct->tuplehash[0].tuple.src.u.all);
+	bpf_probe_read_kernel(&server_port, sizeof(server_port), &ct->tuplehash[1].tuple.src.u.all);
 	read_address(&client->address, &ct->tuplehash[0].tuple.src.u3, family);
 	read_address(&server->address, &ct->tuplehash[1].tuple.src.u3, family);
 	if (source->pod && !same(&source->address, &client->address) && !same(&source->address, &server->address))
@@ -668,8 +669,8 @@ __noinline int connection_of_error(struct packet *p)
 	p->flow.client = CLIENT;
 	p->flow.server = SERVER;
 	p->flow.protocol = protocol;
-	p->flow.client_port = 0;
-	p->flow.server_port = has_ports(protocol) ? bpf_ntohs(port) : 0;
+	p->flow.client_port = has_ports(protocol) ? bpf_ntohs(client_port) : 0;
+	p->flow.server_port = has_ports(protocol) ? bpf_ntohs(server_port) : 0;
 	return 1;
 }
 
