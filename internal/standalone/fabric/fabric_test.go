@@ -90,6 +90,7 @@ func TestPodRanges(t *testing.T) {
 				t.Errorf("from %s to %s: %v", filepath.Base(from), pod, err)
 			}
 		}
+		checkNextHop(t, f.Netns("node1"), pod, f.Nodes[1])
 		gone := pod.Next().String()
 		for _, from := range []string{f.Netns("node1"), f.Netns("node2")} {
 			err := dial(from, net.JoinHostPort(gone, "80"))
@@ -97,6 +98,26 @@ func TestPodRanges(t *testing.T) {
 				t.Errorf("from %s to %s, which is nobody's: %v, want unreachable", filepath.Base(from), gone, err)
 			}
 		}
+	}
+}
+
+// checkNextHop fails the test unless packets to the pod go straight to its node, not by way of the bridge's own address.
+func checkNextHop(t *testing.T, from string, pod netip.Addr, to Plan) {
+	t.Helper()
+	err := Do(from, func() error {
+		routes, err := netlink.RouteGet(pod.AsSlice())
+		if err != nil {
+			return err
+		}
+		for _, a := range addresses(to.Addresses) {
+			if len(routes) == 1 && routes[0].Gw.Equal(a.AsSlice()) {
+				return nil
+			}
+		}
+		return fmt.Errorf("goes %v", routes)
+	})
+	if err != nil {
+		t.Errorf("from %s to %s: %v", filepath.Base(from), pod, err)
 	}
 }
 
