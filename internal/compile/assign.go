@@ -68,9 +68,6 @@ func (t *transition) oldMeaning(g *group) string {
 func (t *transition) assignMove(m move, byMeaning map[meaning]*group, byNew map[*signature]*group) {
 	means := meaning{t.oldMeaning(m.from.group), m.want.signature}
 	g := byMeaning[means]
-	if m.from.group.exact && m.from.group.next == m.want.signature {
-		g = m.from.group
-	}
 	if g == nil {
 		g = t.freshGroup(m.want.signature, m.from.group)
 		byMeaning[means] = g

@@ -15,6 +15,7 @@ import (
 var (
 	clusterCIDR   = netip.MustParsePrefix("10.244.0.0/16")
 	localCIDR     = netip.MustParsePrefix("10.244.0.0/24")
+	secondLocal   = netip.MustParsePrefix("10.250.0.0/24")
 	nodeAddress   = netip.MustParseAddr("10.213.0.10")
 	outside       = netip.MustParseAddr("192.0.2.1")
 	unknown       = netip.MustParseAddr("10.244.9.9")
@@ -40,14 +41,15 @@ type randomWorld struct {
 	policies    map[string]*policy.Policy
 	attachments map[string]Attachment
 	counter     int
-	// onlyPolicies: the last edits touched nothing else.
-	onlyPolicies bool
+	local       []netip.Prefix
+	// onlyPolicies, onlyRanges: the last edits touched nothing else.
+	onlyPolicies, onlyRanges bool
 }
 
 func newRandomWorld(t *rapid.T) *randomWorld {
 	w := &randomWorld{t: t,
 		namespaces: map[string]*policy.Namespace{}, pods: map[string]*policy.Pod{},
-		policies: map[string]*policy.Policy{}, attachments: map[string]Attachment{},
+		policies: map[string]*policy.Policy{}, attachments: map[string]Attachment{}, local: []netip.Prefix{localCIDR},
 	}
 	for _, name := range namespaceName {
 		w.namespaces[name] = w.namespace(name)
@@ -62,7 +64,7 @@ func newRandomWorld(t *rapid.T) *randomWorld {
 }
 
 func (w *randomWorld) world() *World {
-	world := &World{Node: "here", NodeAddresses: []netip.Addr{nodeAddress}, ClusterCIDRs: []netip.Prefix{clusterCIDR}, LocalCIDRs: []netip.Prefix{localCIDR}}
+	world := &World{Node: "here", NodeAddresses: []netip.Addr{nodeAddress}, ClusterCIDRs: []netip.Prefix{clusterCIDR}, LocalCIDRs: w.local}
 	for _, key := range sortedKeys(w.namespaces) {
 		world.Namespaces = append(world.Namespaces, w.namespaces[key])
 	}
@@ -78,8 +80,18 @@ func (w *randomWorld) world() *World {
 	return world
 }
 
-// edit changes the world in one to four ways at once.
+// edit changes the world: now and then a range, otherwise in up to four ways at once. A range is changed alone: an address that gets
+// a pod while its range becomes this node's is closed in between, and may be.
 func (w *randomWorld) edit() {
+	if w.onlyRanges = rapid.IntRange(0, 11).Draw(w.t, "ranges") == 0; w.onlyRanges {
+		w.onlyPolicies = false
+		w.changeRanges()
+		return
+	}
+	w.edits()
+}
+
+func (w *randomWorld) edits() {
 	edits := []struct {
 		name     string
 		do       func()
@@ -96,6 +108,7 @@ func (w *randomWorld) edit() {
 		{"detach", w.detach, false},
 		{"steal address", w.stealAddress, false},
 		{"terminate", w.terminate, false},
+		{"recreate", w.recreate, false},
 	}
 	w.onlyPolicies = true
 	for range rapid.IntRange(1, 4).Draw(w.t, "edits") {
@@ -184,6 +197,33 @@ func (w *randomWorld) relabelPod() {
 
 func (w *randomWorld) terminate() { w.replacePod(func(p *policy.Pod) { p.Terminated = true }) }
 
+// recreate puts a new pod of the same name, which has not started, in the place of one whose interface is still there.
+func (w *randomWorld) recreate() {
+	w.replacePod(func(p *policy.Pod) {
+		w.counter++
+		p.UID, p.Addresses, p.Labels = fmt.Sprint(w.counter), nil, w.labels("labels")
+	})
+}
+
+func (w *randomWorld) changeRanges() {
+	w.local = [][]netip.Prefix{{localCIDR}, {localCIDR, secondLocal}}[rapid.IntRange(0, 1).Draw(w.t, "ranges")]
+}
+
+// restorePolicies undoes what happened to policies and isolations, and to nothing else.
+func (w *randomWorld) restorePolicies(world *World) {
+	clear(w.policies)
+	for _, p := range world.Policies {
+		w.policies[p.Ref.String()] = p
+	}
+	for _, old := range world.Namespaces {
+		if ns := w.namespaces[old.Name]; ns != nil {
+			changed := *ns
+			changed.Isolation = old.Isolation
+			w.namespaces[old.Name] = &changed
+		}
+	}
+}
+
 func (w *randomWorld) deletePod() {
 	if p := w.somePod(); p != nil {
 		delete(w.pods, p.String())
@@ -202,7 +242,7 @@ func (w *randomWorld) detach() {
 // stealAddress lets a new pod have the address of one that goes away at the same time.
 func (w *randomWorld) stealAddress() {
 	victim := w.somePod()
-	if victim == nil {
+	if victim == nil || victim.Addresses == nil {
 		return
 	}
 	delete(w.pods, victim.String())

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/hedgerow-net/hedgerow/internal/datapath/datapathtest"
 	"github.com/hedgerow-net/hedgerow/policy"
@@ -48,7 +49,7 @@ func (r *reference) end(a netip.Addr) policy.End {
 		}
 	}
 	for _, pod := range r.world.Pods {
-		if pod.Addresses[0] != a || pod.Terminated || pod.HostNetwork || attached[pod] {
+		if !slices.Contains(pod.Addresses, a) || pod.Terminated || pod.HostNetwork || attached[pod] {
 			continue
 		}
 		if pod.Node == "here" {
@@ -77,9 +78,12 @@ func (r *reference) end(a netip.Addr) policy.End {
 }
 
 func (r *reference) rangeOf(a netip.Addr) policy.Place {
+	for _, local := range r.world.LocalCIDRs {
+		if local.Contains(a) {
+			return policy.Unattached
+		}
+	}
 	switch {
-	case localCIDR.Contains(a):
-		return policy.Unattached
 	case clusterCIDR.Contains(a):
 		return policy.Unknown
 	}

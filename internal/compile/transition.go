@@ -128,18 +128,8 @@ func (t *transition) put(s *step, a netip.Addr, want wanted, g *group, present b
 	}
 }
 
-// leave finds the profiles that pods leave, among those that are still open after the first step.
+// leave finds the profiles that pods leave. (Pods that are closed first leave theirs unnoticed.)
 func (t *transition) leave() {
-	open := map[datapath.ProfileIndex]int{}
-	for index, l := range t.installed.locals {
-		open[index] = l.endpoints
-	}
-	for a := range t.close.endpoints {
-		open[t.installed.endpoints[a].index]--
-	}
-	for _, a := range t.close.noEndpoints {
-		open[t.installed.endpoints[a].index]--
-	}
 	for _, m := range t.moves {
 		if m.from.index != m.want.index() {
 			t.leaveBoth(t.installed.locals[m.from.index])
@@ -152,7 +142,7 @@ func (t *transition) leave() {
 	}
 	for _, w := range t.wishes.locals {
 		l := t.installed.locals[w.index]
-		if !w.kept || open[w.index] == 0 {
+		if !w.kept {
 			continue
 		}
 		if l.ingress != w.ingress {
