@@ -107,3 +107,13 @@ func (n *Netns) UDP(addr netip.Addr, port uint16) *net.UDPConn {
 	n.t.Cleanup(func() { c.Close() })
 	return c
 }
+
+// TalkHere is Talk from the namespace of the calling thread, without a thread of its own for each connection.
+func TalkHere(to netip.AddrPort) error {
+	c, err := net.DialTimeout("tcp", to.String(), Allowed)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return Roundtrip(c, Allowed)
+}

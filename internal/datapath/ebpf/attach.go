@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/link"
@@ -37,7 +38,8 @@ var hooks = []hook{
 const priorities = 64
 
 // Attach puts the program into force in the network namespace of the calling thread and then removes the older instances below the same
-// directory. On an error nothing has changed: older instances go on enforcing.
+// directory. When it cannot be attached everywhere nothing has changed: older instances go on enforcing. When an older instance cannot be removed,
+// both enforce until the next Attach.
 func (d *Datapath) Attach() error {
 	for _, h := range hooks {
 		l, err := d.attachHook(h)
@@ -110,10 +112,13 @@ func Remove(dir string) error {
 	return err
 }
 
-// Enforcing reports whether an attached instance is pinned below dir.
+// Enforcing reports whether an instance that is attached everywhere is pinned below dir.
 func Enforcing(dir string) bool {
-	links, _ := filepath.Glob(filepath.Join(dir, "v*-*", "link-*"))
-	return len(links) >= len(hooks)
+	dirs, _ := instances(dir)
+	return slices.ContainsFunc(dirs, func(dir string) bool {
+		links, _ := filepath.Glob(filepath.Join(dir, "link-*"))
+		return len(links) == len(hooks)
+	})
 }
 
 func instances(parent string) ([]string, error) {

@@ -319,3 +319,22 @@ func TestAttachFailsHalfWay(t *testing.T) {
 	next.Close()
 	b.wantInstances(1)
 }
+
+// TestEnforcingNeedsWholeInstance: two halves, left by two processes that were killed while they attached, are no whole.
+func TestEnforcingNeedsWholeInstance(t *testing.T) {
+	dir := t.TempDir()
+	for i, h := range hooks {
+		for _, instance := range []string{fmt.Sprintf("v1-%d", i%2), "v1-7"} {
+			if Enforcing(dir) {
+				t.Errorf("enforcing with %d links", i)
+			}
+			path := filepath.Join(dir, instance)
+			if err := errors.Join(os.MkdirAll(path, 0o700), os.WriteFile(filepath.Join(path, "link-"+h.name), nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !Enforcing(dir) {
+		t.Error("not enforcing with a whole instance")
+	}
+}
