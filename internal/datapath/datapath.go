@@ -145,7 +145,8 @@ const (
 	ReasonUnknownLocal Reason = 4
 	// ReasonBlocked: two live pods claim one end's address.
 	ReasonBlocked Reason = 5
-	// ReasonMalformed: the packet could not be parsed and one of its ends is isolated.
+	// ReasonMalformed: the packet could not be parsed and one of its ends is isolated, or nobody can tell where it goes (an IPv4 source
+	// route; IPv4 addresses in an IPv6 header).
 	ReasonMalformed Reason = 6
 	// ReasonNoVerdict: a table entry that must exist was not found (also: a torn read twice in a row).
 	ReasonNoVerdict Reason = 7

@@ -28,7 +28,7 @@ const (
 // table is the handle on our table in one network namespace. Its socket owns the table where the kernel can do that.
 type table struct {
 	ns    netns.NsHandle
-	plain bool // never ask for ownership
+	plain bool // do not ask for ownership: not wanted, or the kernel cannot
 	owned bool // as of the last ensure
 	sock  *socket
 }
@@ -59,10 +59,12 @@ func (t *table) ensure() (made bool, err error) {
 	switch {
 	case err == nil:
 		return !s.rule, nil
-	case s.rule:
-		// Another process still owns a complete table, or the kernel knows no owners: tracking is on.
+	case s.rule && errors.Is(err, unix.EPERM):
+		// Another process still owns a complete table: tracking is on.
 		return false, nil
 	}
+	// The socket may hold answers that nobody waits for any more.
+	t.close()
 	return false, fmt.Errorf("create nft table %s: %w", tableName, err)
 }
 
@@ -73,10 +75,13 @@ func (t *table) create(old state) error {
 		err := t.sock.transact(t.messages(old, flagOwner|flagPersist)...)
 		if err == nil {
 			t.owned = true
-			return nil
 		}
-		if old.rule || errors.Is(err, unix.EPERM) {
+		if !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EINVAL) {
 			return err
+		}
+		t.plain = true
+		if old.rule {
+			return nil
 		}
 	}
 	return t.sock.transact(t.messages(old, 0)...)
