@@ -88,27 +88,27 @@ func TestFragmentedDatagram(t *testing.T) {
 		client, message := b.a.UDP(f.of(b.a), 0), make([]byte, 4000)
 		arrived := b.b.Tap(between(f.of(b.a), to))
 		accepted := func() {
-			t.Helper()
+			b.Helper()
 			before := arrived.Count()
 			if err := lab.ExchangeBytes(client, netip.AddrPortFrom(to, 80), message); err != nil {
-				t.Fatal(err)
+				b.Fatal(err)
 			}
-			lab.Eventually(t, "all fragments in the tap", func() bool { return arrived.Count() >= before+3 })
+			lab.Eventually(b, "all fragments in the tap", func() bool { return arrived.Count() >= before+3 })
 		}
 		accepted()
 		if n := b.dropped(); n != 0 {
-			t.Errorf("%d packets of an accepted port dropped: %+v", n, b.all())
+			b.Errorf("%d packets of an accepted port dropped: %+v", n, b.all())
 		}
 		before := arrived.Count()
 		for range 10 {
 			drops := b.drops(datapath.ReasonRule)
 			if _, err := client.WriteToUDPAddrPort(message, netip.AddrPortFrom(to, 81)); err != nil {
-				t.Fatal(err)
+				b.Fatal(err)
 			}
-			lab.Eventually(t, "the datagram to be dropped", func() bool { return b.drops(datapath.ReasonRule) > drops })
+			lab.Eventually(b, "the datagram to be dropped", func() bool { return b.drops(datapath.ReasonRule) > drops })
 		}
 		if n := arrived.Count() - before; n != 0 {
-			t.Errorf("%d fragments arrived of datagrams that are denied", n)
+			b.Errorf("%d fragments arrived of datagrams that are denied", n)
 		}
 		accepted()
 	})
@@ -300,13 +300,13 @@ func TestOddPacketsReachNoIsolatedPod(t *testing.T) {
 		isWellFormed, isBetween := like(wellFormed), between(from, to)
 		// send returns how many odd packets arrived before the well-formed one that follows.
 		send := func(odd []byte) int {
-			t.Helper()
+			b.Helper()
 			strange := b.b.Tap(func(s lab.Seen) bool { return isBetween(s) && !isWellFormed(s) })
 			defer strange.Close()
 			arrived := b.b.Tap(isWellFormed)
 			defer arrived.Close()
 			b.a.Inject(odd, wellFormed)
-			lab.Eventually(t, "the well-formed packet", func() bool { return arrived.Count() > 0 })
+			lab.Eventually(b, "the well-formed packet", func() bool { return arrived.Count() > 0 })
 			lab.Holds(5*time.Millisecond, func() bool { return strange.Count() > 0 })
 			return strange.Count()
 		}
@@ -317,7 +317,7 @@ func TestOddPacketsReachNoIsolatedPod(t *testing.T) {
 			b.isolate(b.a, 0, 0)
 			b.isolate(b.b, 0, 0)
 			if n := send(o.raw(from, to)); o.open && n == 0 {
-				t.Errorf("%s: did not reach a pod that is not isolated", o.name)
+				b.Errorf("%s: did not reach a pod that is not isolated", o.name)
 			}
 			isolated := map[string]func(){
 				"ingress": func() { b.isolateIngress(b.b, everythingFrom(groupA)...) },
@@ -329,10 +329,10 @@ func TestOddPacketsReachNoIsolatedPod(t *testing.T) {
 				isolate()
 				drops := b.dropped()
 				if n := send(o.raw(from, to)); n != 0 {
-					t.Errorf("%s: %d packets passed a pod isolated for %s", o.name, n, name)
+					b.Errorf("%s: %d packets passed a pod isolated for %s", o.name, n, name)
 				}
 				if o.open && b.dropped() == drops {
-					t.Errorf("%s: not counted as dropped for %s", o.name, name)
+					b.Errorf("%s: not counted as dropped for %s", o.name, name)
 				}
 			}
 		}

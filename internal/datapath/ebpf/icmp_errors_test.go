@@ -95,7 +95,7 @@ func TestEchoIsOtherProtocols(t *testing.T) {
 		}
 		rule := w.isolate(b, datapath.OtherProtocols, 0)
 		if err := b.a.Ping(f.of(b.b)); err != nil {
-			t.Error(err)
+			b.Error(err)
 		}
 		udp := probes[1]
 		b.wantDrop(udp.event(f, f.of(b.a), f.of(b.b), 80, rule, w.egress), b.a, udp.packet(f.of(b.a), f.of(b.b), 80))
@@ -103,15 +103,15 @@ func TestEchoIsOtherProtocols(t *testing.T) {
 }
 
 // connectUDP opens a connected socket, which hears of errors.
-func connectUDP(t *testing.T, n *lab.Netns, from, to netip.AddrPort) *net.UDPConn {
-	t.Helper()
+func (b *testbed) connectUDP(n *lab.Netns, from, to netip.AddrPort) *net.UDPConn {
+	b.Helper()
 	var c *net.UDPConn
 	var err error
 	n.Do(func() { c, err = net.DialUDP("udp", net.UDPAddrFromAddrPort(from), net.UDPAddrFromAddrPort(to)) })
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	b.Cleanup(func() { c.Close() })
 	return c
 }
 
@@ -125,13 +125,13 @@ func TestPortUnreachable(t *testing.T) {
 				b.onlyUDP()
 				from, to := netip.AddrPortFrom(f.of(b.a), clientPort), netip.AddrPortFrom(f.of(b.b), 80)
 				heard := b.a.Tap(portUnreachable.about(f, to))
-				c := connectUDP(t, b.a.Netns, from, to)
-				lab.Eventually(t, "the client to hear that nobody listens", func() bool {
+				c := b.connectUDP(b.a.Netns, from, to)
+				lab.Eventually(b, "the client to hear that nobody listens", func() bool {
 					_, err := c.Write([]byte("hedgerow"))
 					return errors.Is(err, unix.ECONNREFUSED)
 				})
 				if n := b.dropped(); n != 0 {
-					t.Errorf("%d packets dropped: %+v", n, b.all())
+					b.Errorf("%d packets dropped: %+v", n, b.all())
 				}
 				about := probes[1].packet(from.Addr(), to.Addr(), 80)
 				byHand := portUnreachable.packet(f, to.Addr(), from.Addr(), about)
@@ -141,7 +141,7 @@ func TestPortUnreachable(t *testing.T) {
 				before := heard.Count()
 				b.wantDrop(revoked(f, b, rule, r.egress), b.b, byHand)
 				if n := heard.Count() - before; n != 0 {
-					t.Errorf("%d errors arrived about a connection that is not allowed any more", n)
+					b.Errorf("%d errors arrived about a connection that is not allowed any more", n)
 				}
 			})
 		})
@@ -159,18 +159,18 @@ func TestTimeExceeded(t *testing.T) {
 				b.wantPass(b.a, b.b, packet)
 				packet.HopLimit = 1
 				heard := b.a.Tap(timeExceeded.about(f, netip.AddrPortFrom(f.of(b.b), 80)))
-				lab.Eventually(t, "the client to hear of it", func() bool {
+				lab.Eventually(b, "the client to hear of it", func() bool {
 					b.a.Inject(packet.Bytes())
 					return heard.Count() > 0
 				})
 				if n := b.dropped(); n != 0 {
-					t.Errorf("%d packets dropped: %+v", n, b.all())
+					b.Errorf("%d packets dropped: %+v", n, b.all())
 				}
 				rule := r.revoke(b)
 				before := b.flush(heard, b.a, f)
 				b.wantDrop(revoked(f, b, rule, r.egress), b.a, packet)
 				if n := b.flush(heard, b.a, f) - before; n != 0 {
-					t.Errorf("%d errors arrived about a connection that is not allowed any more", n)
+					b.Errorf("%d errors arrived about a connection that is not allowed any more", n)
 				}
 			})
 		})
@@ -224,14 +224,14 @@ func TestPathMTUDiscovery(t *testing.T) {
 		heard := b.a.Tap(packetTooBig.about(f, netip.AddrPortFrom(f.of(b.b), 80)))
 		c, err := b.a.Dial(netip.Addr{}, f.of(b.b), 80, lab.Allowed)
 		if err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
 		defer c.Close()
 		if _, err := c.Write(make([]byte, size)); err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
 		var end error
-		lab.Eventually(t, "the transfer to complete", func() bool {
+		lab.Eventually(b, "the transfer to complete", func() bool {
 			select {
 			case end = <-got:
 				return true
@@ -240,20 +240,25 @@ func TestPathMTUDiscovery(t *testing.T) {
 			}
 		})
 		if end != nil {
-			t.Error(end)
+			b.Error(end)
 		}
 		if heard.Count() == 0 {
-			t.Error("the client was never told of the smaller link: this test tests nothing")
+			b.Error("the client was never told of the smaller link: this test tests nothing")
 		}
 		if n := b.dropped(); n != 0 {
-			t.Errorf("%d packets dropped: %+v", n, b.all())
+			b.Errorf("%d packets dropped: %+v", n, b.all())
+		}
+		b.b.Echo(f.of(b.b), 81)
+		if c, err := b.a.Dial(netip.Addr{}, f.of(b.b), 81, lab.Denied); err == nil {
+			c.Close()
+			b.Error("connected to a port that is not allowed")
 		}
 	})
 }
 
 // doNotFragment makes a socket send datagrams whole, whatever it has been told of the path.
-func doNotFragment(t *testing.T, c *net.UDPConn, f family) {
-	t.Helper()
+func (b *testbed) doNotFragment(c *net.UDPConn, f family) {
+	b.Helper()
 	level, option := unix.IPPROTO_IP, unix.IP_MTU_DISCOVER
 	if f.is6() {
 		level, option = unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER
@@ -264,7 +269,7 @@ func doNotFragment(t *testing.T, c *net.UDPConn, f family) {
 		err = errors.Join(raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), level, option, unix.IP_PMTUDISC_PROBE) }), err)
 	}
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 }
 
@@ -280,30 +285,30 @@ func TestPacketTooBig(t *testing.T) {
 				to := netip.AddrPortFrom(f.of(b.b), 80)
 				c := b.a.UDP(f.of(b.a), clientPort)
 				if err := lab.Exchange(c, to); err != nil {
-					t.Fatal(err)
+					b.Fatal(err)
 				}
-				doNotFragment(t, c, f)
+				b.doNotFragment(c, f)
 				heard := b.a.Tap(packetTooBig.about(f, to))
 				send := func() {
-					t.Helper()
+					b.Helper()
 					if _, err := c.WriteToUDPAddrPort(make([]byte, 1400), to); err != nil && !errors.Is(err, unix.EMSGSIZE) {
-						t.Fatal(err)
+						b.Fatal(err)
 					}
 				}
 				send()
-				lab.Eventually(t, "the client to hear of the smaller link", func() bool { return heard.Count() > 0 })
+				lab.Eventually(b, "the client to hear of the smaller link", func() bool { return heard.Count() > 0 })
 				if n := b.dropped(); n != 0 {
-					t.Errorf("%d packets dropped: %+v", n, b.all())
+					b.Errorf("%d packets dropped: %+v", n, b.all())
 				}
 				rule := r.revoke(b)
 				before := b.flush(heard, b.a, f)
 				want := revoked(f, b, rule, r.egress)
-				lab.Eventually(t, "the answer to be dropped", func() bool {
+				lab.Eventually(b, "the answer to be dropped", func() bool {
 					send()
 					return b.told(want)
 				})
 				if n := b.flush(heard, b.a, f) - before; n != 0 {
-					t.Errorf("%d errors arrived about a connection that is not allowed any more", n)
+					b.Errorf("%d errors arrived about a connection that is not allowed any more", n)
 				}
 			})
 		})
