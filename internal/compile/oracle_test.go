@@ -17,13 +17,19 @@ import (
 
 // judge drives a compiler and tables through random worlds.
 type judge struct {
-	t        *rapid.T
+	t        failer
 	compiler *Compiler
 	tables   *datapathtest.Tables
 	flows    []datapathtest.Flow
 	random   *rand.Rand
 	// applied tells of every write, for failures.
 	applied []string
+}
+
+// failer is what *testing.T and *rapid.T have in common here.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
 }
 
 func sidesOf(j datapathtest.Judgement) sides {
@@ -55,7 +61,7 @@ func TestEveryWrite(t *testing.T) {
 		for range rapid.IntRange(1, 6).Draw(t, "worlds") {
 			world := w.world()
 			if !w.onlyRanges && rapid.IntRange(0, 4).Draw(t, "stop") == 0 {
-				j.stop(world, w.onlyPolicies)
+				j.stop(t, world, w.onlyPolicies)
 				switch rapid.SampledFrom([]string{"on", "back", "policies back", "elsewhere"}).Draw(t, "then") {
 				case "back":
 					j.transit(before, false)
@@ -133,10 +139,10 @@ func (j *judge) sides(r *reference) []sides {
 }
 
 // stop sets out for a new world and stops in the middle.
-func (j *judge) stop(world *World, onlyPolicies bool) {
+func (j *judge) stop(t *rapid.T, world *World, onlyPolicies bool) {
 	plan := j.update(world)
 	stopped := *plan
-	stopped.Changes = plan.Changes[:rapid.IntRange(0, len(plan.Changes)).Draw(j.t, "applied")]
+	stopped.Changes = plan.Changes[:rapid.IntRange(0, len(plan.Changes)).Draw(t, "applied")]
 	j.apply(&stopped, j.current(), j.sides(newReference(world)), onlyPolicies)
 }
 

@@ -5,7 +5,8 @@ import "slices"
 // sign gives every pod its signature for the distinctions in use. Only what changed is matched: new pods, and pods of relabelled
 // namespaces, with every selector; all others with the selectors that came into use.
 func (c *Compiler) sign(u *uses) {
-	all, added := c.peersIn(u)
+	allPeers, addedPeers := c.peersIn(u)
+	all, added := newNarrowed(allPeers), newNarrowed(addedPeers)
 	changed := !u.equal(c.pods.uses)
 	c.pods.uses = u
 	for _, s := range c.pods.byPod {
@@ -26,6 +27,30 @@ func (c *Compiler) sign(u *uses) {
 	}
 }
 
+// narrowed are selectors, arranged by the namespaces whose pods they can select, so that namespaces are matched once and not for
+// every pod.
+type narrowed struct {
+	selectors   []*selector
+	byNamespace map[*namespaceState][]*selector
+}
+
+func newNarrowed(selectors []*selector) *narrowed {
+	return &narrowed{selectors, map[*namespaceState][]*selector{}}
+}
+
+func (n *narrowed) of(ns *namespaceState) []*selector {
+	found, known := n.byNamespace[ns]
+	if !known {
+		for _, sel := range n.selectors {
+			if sel.pods.MatchesNamespace(ns.namespace) {
+				found = append(found, sel)
+			}
+		}
+		n.byNamespace[ns] = found
+	}
+	return found
+}
+
 // peersIn returns the peer selectors in use, and those among them that were not when signatures were last computed.
 func (c *Compiler) peersIn(u *uses) (all, added []*selector) {
 	for id := range u.peers {
@@ -44,9 +69,9 @@ func (s *podState) hasAddresses() bool {
 }
 
 // match adds those of the selectors that select the pod.
-func (s *podState) match(selectors []*selector) {
-	for _, sel := range selectors {
-		if sel.pods.Matches(s.namespace.namespace, s.pod) {
+func (s *podState) match(selectors *narrowed) {
+	for _, sel := range selectors.of(s.namespace) {
+		if sel.pods.Pods.Matches(s.pod.Labels) {
 			s.peers = append(s.peers, sel.id)
 		}
 	}

@@ -1,0 +1,104 @@
+package compile
+
+import (
+	"math/rand"
+	"net/netip"
+	"testing"
+
+	"github.com/hedgerow-net/hedgerow/internal/datapath"
+	"github.com/hedgerow-net/hedgerow/internal/datapath/datapathtest"
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// small is a world of one namespace: local pods, one pod elsewhere, and policies that let those with k=x in.
+type small struct{ t *testing.T }
+
+func (s small) selects(key, value string) policy.PodSelector {
+	selector, err := policy.SelectLabels(map[string]string{key: value})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return policy.PodSelector{Namespace: "a", Pods: selector}
+}
+
+// allow isolates the pods with app=APP and lets pods with k=x in at the port.
+func (s small) allow(app string, port uint16) *policy.Policy {
+	peer := s.selects("k", "x")
+	p := &policy.Policy{Ref: policy.Ref{Kind: policy.KindNetworkPolicy, Namespace: "a", Name: app}, Tier: policy.NetworkPolicy, Subject: s.selects("app", app)}
+	p.Isolates[policy.Ingress] = true
+	p.Rules[policy.Ingress] = []policy.Rule{{Action: policy.Accept, Peers: []policy.Peer{{Pods: &peer}}, Ports: []policy.Port{{Protocol: policy.TCP, Number: port}}}}
+	return p
+}
+
+func (s small) pod(address, key, value string) *policy.Pod {
+	a := netip.MustParseAddr(address)
+	pod := &policy.Pod{Namespace: "a", Name: address, UID: address, Node: "there", Labels: map[string]string{key: value}, Addresses: []netip.Addr{a}}
+	if localCIDR.Contains(a) {
+		pod.Node = "here"
+	}
+	return pod
+}
+
+func (s small) world(pods []*policy.Pod, policies ...*policy.Policy) *World {
+	w := &World{
+		Node: "here", NodeAddresses: []netip.Addr{nodeAddress}, ClusterCIDRs: []netip.Prefix{clusterCIDR}, LocalCIDRs: []netip.Prefix{localCIDR},
+		Namespaces: []*policy.Namespace{{Name: "a"}}, Pods: pods, Policies: policies,
+	}
+	for i, pod := range pods {
+		if pod.Node == "here" {
+			w.Attachments = append(w.Attachments, Attachment{Key: pod.Name, Interface: uint32(2 + i), Addresses: pod.Addresses, Namespace: "a", Pod: pod.Name, UID: pod.UID})
+		}
+	}
+	return w
+}
+
+// TestSeparate: two pods share a profile, and then one of them leaves it while another pod's label changes. To the pod that leaves, the
+// relabelled one must never be what it is to the pod that stays.
+func TestSeparate(t *testing.T) {
+	s := small{t}
+	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), flows: flows(), random: rand.New(rand.NewSource(1))}
+	open, closed := s.allow("open", 80), s.allow("closed", 81)
+	stays, leaves, left := s.pod("10.244.0.1", "app", "open"), s.pod("10.244.0.2", "app", "open"), s.pod("10.244.0.2", "app", "closed")
+	stranger, friend := s.pod("10.244.1.1", "k", "y"), s.pod("10.244.1.1", "k", "x")
+	j.start(s.world([]*policy.Pod{stays, leaves, stranger}, open, closed))
+	j.transit(s.world([]*policy.Pod{stays, left, friend}, open, closed), false)
+	j.finish(s.world([]*policy.Pod{stays, left, friend}, open, closed))
+}
+
+// TestInterrupted stops a transition after endpoints were moved and before pods got their new profiles, and then goes back to the old
+// policies: what the moved endpoints mean to the old profile must not be taken for what they mean now.
+func TestInterrupted(t *testing.T) {
+	s := small{t}
+	d, stranger, friend := s.pod("10.244.0.1", "app", "d"), s.pod("10.244.1.1", "k", "y"), s.pod("10.244.1.1", "k", "x")
+	old, changed := s.allow("d", 80), s.allow("d", 81)
+	world := func(peer *policy.Pod, p *policy.Policy) *World { return s.world([]*policy.Pod{d, peer}, p) }
+	c, tables := New(Options{}), datapathtest.New()
+	apply := func(w *World, limit int) {
+		t.Helper()
+		plan := c.Update(w)
+		applied := min(limit, len(plan.Changes))
+		for i := range applied {
+			if err := tables.Apply(&plan.Changes[i]); err != nil {
+				t.Fatalf("apply: %v", err)
+			}
+		}
+		c.Commit(applied)
+	}
+	expect := func(when string, port80, port81 bool) {
+		t.Helper()
+		for port, want := range map[uint16]bool{80: port80, 81: port81} {
+			f := datapathtest.Flow{Source: stranger.Addresses[0], Destination: d.Addresses[0], Protocol: datapath.TCP, Port: port}
+			if got := tables.Judge(f).Accepts(); got != want {
+				t.Errorf("%s: port %d: got %t, want %t\n%s", when, port, got, want, tables)
+			}
+		}
+	}
+	apply(world(stranger, old), 9)
+	expect("at first", false, false)
+	apply(world(friend, changed), 1)
+	expect("endpoints moved, profile not changed", false, false)
+	apply(world(friend, old), 9)
+	expect("the old policy and the new label", true, false)
+	apply(world(friend, changed), 9)
+	expect("the new policy and the new label", false, true)
+}
