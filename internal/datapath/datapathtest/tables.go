@@ -59,7 +59,7 @@ type Write struct {
 // Writes returns the single writes of a change in the order of its fields. Within a field their order is the random source's, or
 // any without one. The error wraps datapath.ErrFull.
 func (t *Tables) Writes(c *datapath.Change, random *rand.Rand) ([]Write, error) {
-	if t.overflows(t.MaxVerdicts, len(t.Verdicts), len(c.PutVerdicts)) || t.overflows(t.MaxEndpoints, len(t.Endpoints), len(c.PutEndpoints)) {
+	if overflows(t.MaxVerdicts, t.Verdicts, c.PutVerdicts) || overflows(t.MaxEndpoints, t.Endpoints, c.PutEndpoints) {
 		return nil, fmt.Errorf("apply a change: %w", datapath.ErrFull)
 	}
 	var all []Write
@@ -76,8 +76,16 @@ func (t *Tables) Writes(c *datapath.Change, random *rand.Rand) ([]Write, error) 
 	return all, nil
 }
 
-// overflows counts puts as if all were new, as an implementation that does not look may do.
-func (t *Tables) overflows(limit, have, more int) bool { return limit > 0 && have+more > limit }
+// overflows reports whether a table would have more entries than its limit.
+func overflows[K comparable, V any](limit int, table, puts map[K]V) bool {
+	entries := len(table)
+	for k := range puts {
+		if _, found := table[k]; !found {
+			entries++
+		}
+	}
+	return limit > 0 && entries > limit
+}
 
 func (t *Tables) putVerdicts(c *datapath.Change) (writes []Write) {
 	for k, v := range c.PutVerdicts {
