@@ -31,10 +31,15 @@ type NamedPort struct {
 // String returns "namespace/name".
 func (p *Pod) String() string { return p.Namespace + "/" + p.Name }
 
-// FromPod converts a pod of the API. Addresses that do not parse are left out.
+// FromPod converts a pod of the API. Addresses that do not parse are left out. The UID of a static pod is the one by which its kubelet, and so
+// the CNI plugin, knows it, which the API object holds in an annotation.
 func FromPod(pod *corev1.Pod) *Pod {
+	uid := string(pod.UID)
+	if static, ok := pod.Annotations[corev1.MirrorPodAnnotationKey]; ok {
+		uid = static
+	}
 	return &Pod{
-		Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID),
+		Namespace: pod.Namespace, Name: pod.Name, UID: uid,
 		Labels:      pod.Labels,
 		Addresses:   podAddresses(&pod.Status),
 		Node:        pod.Spec.NodeName,

@@ -28,6 +28,7 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "fd00::1
 			Pod{Namespace: "ns", Name: "p", UID: "u", Labels: map[string]string{"a": "b"}, Node: "node-1", HostNetwork: true,
 				Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")},
 				Ports:     []NamedPort{{"web", TCP, 80}, {"dns", UDP, 53}, {"side", SCTP, 9}}}},
+		{"a static pod", `metadata: {uid: u, annotations: {kubernetes.io/config.mirror: hash}}`, Pod{UID: "hash"}},
 		{"only podIP, as IPv4 in IPv6", `status: {podIP: "::ffff:10.0.0.1"}`, Pod{Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}},
 		{"succeeded", `status: {phase: Succeeded}`, Pod{Terminated: true}},
 		{"failed", `status: {phase: Failed}`, Pod{Terminated: true}},
