@@ -13,12 +13,17 @@ type Options struct {
 	MaxLocalPods int
 	// MaxRules is the number of rule ids that have counters. Ids up to it are used first, and again when they are free.
 	MaxRules datapath.RuleID
+	// MaxVerdicts bounds the entries that a world may need in the verdict table. It should be no more than half of the table, because
+	// old and new entries are there together for a while. When a world needs more, the namespaces that need most are closed, with a
+	// problem; others are not harmed.
+	MaxVerdicts int
 }
 
 // The limits of the tables.
 const (
 	maxLocalPods = math.MaxUint16
 	maxRules     = 16383
+	maxVerdicts  = 1 << 19
 )
 
 // Compiler remembers what the kernel holds, as far as it was told by Commit, and plans the way to new worlds. It starts with empty
@@ -67,6 +72,9 @@ func New(options Options) *Compiler {
 	}
 	if options.MaxRules == 0 {
 		options.MaxRules = maxRules
+	}
+	if options.MaxVerdicts <= 0 {
+		options.MaxVerdicts = maxVerdicts
 	}
 	c := &Compiler{
 		options:    options,

@@ -17,6 +17,7 @@ type profile struct {
 	direction policy.Direction
 	clauses   []*clause // in the order of evaluation
 	isolating []policy.Ref
+	shut      bool // its policies were too much for the table: there are no clauses
 	// ports says, for ingress, which numbers the pod gives to the names in the clauses.
 	ports map[portName][]uint16
 

@@ -15,6 +15,7 @@ func (c *Compiler) Update(w *World) *Plan {
 	t := c.newTransition(h)
 	t.uses = usesOf(h.profiles())
 	c.sign(t.uses)
+	c.fit(h)
 	t.project()
 	t.classify()
 	t.leave()
