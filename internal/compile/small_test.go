@@ -65,6 +65,19 @@ func TestSeparate(t *testing.T) {
 	j.finish(s.world([]*policy.Pod{stays, left, friend}, open, closed))
 }
 
+// TestReborn: the last pod of a group goes, the policies change, and a pod of the same kind comes back before anything was swept. The old
+// group knows nothing of the new profile.
+func TestReborn(t *testing.T) {
+	s := small{t}
+	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), flows: flows(), random: rand.New(rand.NewSource(1))}
+	d, friend := s.pod("10.244.0.1", "app", "d"), s.pod("10.244.1.1", "k", "x")
+	j.start(s.world([]*policy.Pod{d, friend}, s.allow("d", 80)))
+	j.transit(s.world([]*policy.Pod{d}, s.allow("d", 80)), false)
+	j.transit(s.world([]*policy.Pod{d}, s.allow("d", 81)), false)
+	j.transit(s.world([]*policy.Pod{d, friend}, s.allow("d", 81)), false)
+	j.finish(s.world([]*policy.Pod{d, friend}, s.allow("d", 81)))
+}
+
 // TestInterrupted stops a transition after endpoints were moved and before pods got their new profiles, and then goes back to the old
 // policies: what the moved endpoints mean to the old profile must not be taken for what they mean now.
 func TestInterrupted(t *testing.T) {
