@@ -16,6 +16,7 @@ import (
 
 	cebpf "github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
 
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
 )
@@ -42,6 +43,7 @@ type Datapath struct {
 	parent   string // Options.Dir
 	dir      string // of this instance
 	objects  programObjects
+	events   *ringbuf.Reader
 	profiles *profileTable
 	links    map[string]link.Link
 	used     map[string]int // entries by map name, for the limits
@@ -69,12 +71,16 @@ func Open(opts Options) (*Datapath, error) {
 	if err := spec.LoadAndAssign(&d.objects, &cebpf.CollectionOptions{}); err != nil {
 		return nil, fmt.Errorf("load the program into the kernel: %w", explain(err))
 	}
-	if d.dir, err = newInstanceDir(opts.Dir); err != nil {
+	if d.events, err = ringbuf.NewReader(d.objects.Events); err != nil {
 		d.objects.Close()
+		return nil, fmt.Errorf("open the event ring: %w", err)
+	}
+	if d.dir, err = newInstanceDir(opts.Dir); err != nil {
+		d.closeHandles()
 		return nil, err
 	}
 	if err := d.pinMaps(); err != nil {
-		d.objects.Close()
+		d.closeHandles()
 		removeInstance(d.dir)
 		return nil, err
 	}
@@ -128,10 +134,12 @@ func (d *Datapath) Close() error {
 		for _, l := range d.links {
 			err = errors.Join(err, l.Close())
 		}
-		err = errors.Join(err, d.objects.Close())
+		err = errors.Join(err, d.closeHandles())
 	})
 	return err
 }
+
+func (d *Datapath) closeHandles() error { return errors.Join(d.events.Close(), d.objects.Close()) }
 
 var _ interface {
 	Apply(*datapath.Change) error

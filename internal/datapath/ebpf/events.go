@@ -12,21 +12,21 @@ import (
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
 )
 
-// Events calls f for every drop that the kernel tells of, until ctx ends. The kernel tells of at most one drop per rule, reason, CPU and 10 ms;
+// Events calls f for every drop that the kernel tells of, until ctx ends or the Datapath is closed; only one caller at a time gets them. The kernel tells of at most one drop per rule, reason, CPU and 10 ms;
 // Drops counts all of them. f must be quick: what does not fit into the ring meanwhile is lost.
 func (d *Datapath) Events(ctx context.Context, f func(datapath.Event)) error {
-	r, err := ringbuf.NewReader(d.objects.Events)
-	if err != nil {
-		return fmt.Errorf("open the event ring: %w", err)
-	}
-	defer r.Close()
-	stop := context.AfterFunc(ctx, func() { r.Close() })
+	stop := context.AfterFunc(ctx, func() {
+		// Fails only when the reader is closed, which ends the loop as well.
+		_ = d.events.Flush()
+	})
 	defer stop()
 	var record ringbuf.Record
 	for {
-		if err := r.ReadInto(&record); errors.Is(err, ringbuf.ErrClosed) {
+		err := d.events.ReadInto(&record)
+		switch {
+		case errors.Is(err, ringbuf.ErrFlushed) || errors.Is(err, ringbuf.ErrClosed):
 			return nil
-		} else if err != nil {
+		case err != nil:
 			return fmt.Errorf("read the event ring: %w", err)
 		}
 		var raw rawEvent
