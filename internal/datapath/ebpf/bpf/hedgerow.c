@@ -745,6 +745,25 @@ static __always_inline int closed(const struct packet *p)
 	return 0;
 }
 
+/*
+ * Whether a packet that conntrack calls a reply still goes between the ends of its connection. Routing headers can have sent it elsewhere
+ * since conntrack saw it, and there it answers nothing.
+ */
+__noinline int is_between_ends(const struct packet *p)
+{
+	struct address client = {}, server = {};
+	__u16 family = 0;
+	struct nf_conn *ct;
+
+	if (!p)
+		return 0;
+	ct = connection(p);
+	bpf_probe_read_kernel(&family, sizeof(family), &ct->tuplehash[0].tuple.src.l3num);
+	read_address(&client, &ct->tuplehash[0].tuple.src.u3, family);
+	read_address(&server, &ct->tuplehash[1].tuple.src.u3, family);
+	return same(&p->ends[DESTINATION].address, &client) && same(&p->ends[SOURCE].address, &server);
+}
+
 /* Finds the flow that a tracked packet belongs to. */
 static __always_inline void find_flow(struct packet *p)
 {
@@ -760,7 +779,7 @@ static __always_inline void find_flow(struct packet *p)
 	 * Other replies that are related are resets by which this node's firewall refuses a connection. Anything else related is judged
 	 * as new.
 	 */
-	if (info == IP_CT_ESTABLISHED_REPLY || info == IP_CT_RELATED_REPLY)
+	if ((info == IP_CT_ESTABLISHED_REPLY || info == IP_CT_RELATED_REPLY) && is_between_ends(p))
 		swap(&p->flow);
 }
 
