@@ -16,13 +16,37 @@ type Tap struct {
 	bytes atomic.Int64
 	last  atomic.Int64 // when the last one arrived, UnixNano
 	close func()
+
+	read  atomic.Int64 // packets taken from the socket, matching or not
+	mu    sync.Mutex
+	fd    int   // -1 when closed
+	given int64 // packets that the kernel put into the socket
 }
 
 // Close ends the tap before the test does. Its counts stay.
 func (t *Tap) Close() { t.close() }
 
-// Count returns how many packets matched so far.
-func (t *Tap) Count() int { return int(t.count.Load()) }
+// Count returns how many packets matched so far. Whatever has arrived at the interface before the call is counted.
+func (t *Tap) Count() int {
+	t.catchUp()
+	return int(t.count.Load())
+}
+
+// catchUp waits until the tap has read what the kernel had for it at the time of the call.
+func (t *Tap) catchUp() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.fd < 0 {
+		return
+	}
+	// The kernel counts since the last question.
+	stats, err := unix.GetsockoptTpacketStats(t.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	if err != nil {
+		return
+	}
+	t.given += int64(stats.Packets) - int64(stats.Drops)
+	Holds(5*time.Second, func() bool { return t.read.Load() >= t.given })
+}
 
 // Bytes returns how much data (behind the transport headers) the matching packets carried so far.
 func (t *Tap) Bytes() int { return int(t.bytes.Load()) }
@@ -49,12 +73,16 @@ func (n *Netns) Tap(match func(Seen) bool) *Tap {
 	}
 	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)
 	f := os.NewFile(uintptr(fd), "tap")
-	t, done := &Tap{}, make(chan struct{})
+	t, done := &Tap{fd: fd}, make(chan struct{})
 	go func() {
 		defer close(done)
 		t.run(f, match)
 	}()
 	t.close = sync.OnceFunc(func() {
+		t.catchUp()
+		t.mu.Lock()
+		t.fd = -1
+		t.mu.Unlock()
 		f.Close()
 		<-done
 	})
@@ -78,15 +106,16 @@ func (t *Tap) run(f *os.File, match func(Seen) bool) {
 		}) != nil {
 			return
 		}
-		ll, ok := from.(*unix.SockaddrLinklayer)
-		if errno != nil || !ok || ll.Pkttype == unix.PACKET_OUTGOING {
+		if errno != nil {
 			continue
 		}
-		if s := Look(buf[:k]); match(s) {
+		ll, ok := from.(*unix.SockaddrLinklayer)
+		if s := Look(buf[:k]); ok && ll.Pkttype != unix.PACKET_OUTGOING && match(s) {
 			t.last.Store(time.Now().UnixNano())
 			t.bytes.Add(int64(len(s.Data)))
 			t.count.Add(1)
 		}
+		t.read.Add(1)
 	}
 }
 
