@@ -52,6 +52,8 @@ type Options struct {
 	PodCIDRs []netip.Prefix
 	// Recorder raises Events; nil: none.
 	Recorder Recorder
+	// CheckBridges says what lets packets between these host-side interfaces pass unseen; nil: nobody looks.
+	CheckBridges func(interfaces []uint32) error
 	// Restorations tells how often connection tracking had to be turned on again; nil: nobody keeps it.
 	Restorations func() uint64
 	Logger       *slog.Logger
@@ -73,9 +75,10 @@ type Agent struct {
 	addresses   []netip.Addr // of the node
 	waiting     []request    // for their pod
 	attached    bool         // the datapath is in force
-	raised      map[string]string
+	raised      map[problem]bool
 	planProblem string            // why the last plan could not be applied
 	problems    []compile.Problem // of the last plan that was applied
+	bridges     string            // what CheckBridges said last
 
 	status atomic.Pointer[agentapi.Status]
 	names  atomic.Pointer[names]
@@ -83,6 +86,9 @@ type Agent struct {
 
 // retry is how long the loop waits before it repeats what failed.
 const retry = time.Second
+
+// bridgeCheck is how often the node's bridges are looked at: anybody may put an interface into one, or change the setting, at any time.
+const bridgeCheck = 10 * time.Second
 
 // sweepDelay is how long the tables rest before entries out of use are removed.
 const sweepDelay = 200 * time.Millisecond
@@ -98,7 +104,7 @@ func New(o Options) (*Agent, error) {
 		updates: make(chan cluster.Update, 1024), requests: make(chan request),
 		denials: newDenials(), metrics: newMetrics(o.Restorations),
 		world: cluster.NewWorld(), compiler: compile.New(compile.Options{}), attachments: kept,
-		raised: map[string]string{},
+		raised: map[problem]bool{},
 	}
 	a.world.PodCIDRs = o.PodCIDRs
 	a.names.Store(&names{})
@@ -137,6 +143,8 @@ func (a *Agent) emit(ctx context.Context) func(cluster.Update) {
 // loop owns the world. Every message leads to a new plan; messages that are already there share one.
 func (a *Agent) loop(ctx context.Context, addresses <-chan []netip.Addr) error {
 	var sweep, again <-chan time.Time
+	bridges := time.NewTicker(bridgeCheck)
+	defer bridges.Stop()
 	for {
 		var sweeping bool
 		select {
@@ -147,6 +155,8 @@ func (a *Agent) loop(ctx context.Context, addresses <-chan []netip.Addr) error {
 		case r := <-a.requests:
 			a.take(r)
 		case a.addresses = <-addresses:
+		case <-bridges.C:
+			a.checkBridges()
 		case <-again:
 		case <-sweep:
 			sweeping = true
@@ -186,6 +196,16 @@ func (a *Agent) drain() {
 		default:
 			return
 		}
+	}
+}
+
+func (a *Agent) checkBridges() {
+	if a.o.CheckBridges == nil {
+		return
+	}
+	a.bridges = ""
+	if err := a.o.CheckBridges(a.attachments.interfaces()); err != nil {
+		a.bridges = err.Error()
 	}
 }
 

@@ -93,6 +93,15 @@ func (s *attachments) path(key string) string {
 	return filepath.Join(s.dir, hex.EncodeToString(sum[:16]))
 }
 
+// interfaces lists the host-side interfaces.
+func (s *attachments) interfaces() []uint32 {
+	list := make([]uint32, 0, len(s.byKey))
+	for _, a := range s.byKey {
+		list = append(list, a.HostIndex)
+	}
+	return list
+}
+
 func (s *attachments) forCompiler() []compile.Attachment {
 	list := make([]compile.Attachment, 0, len(s.byKey))
 	for key, a := range s.byKey {

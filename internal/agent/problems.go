@@ -17,16 +17,22 @@ const (
 	KindNode policy.Kind = "Node"
 )
 
+// problem is something wrong with an object.
+type problem struct {
+	ref     policy.Ref
+	message string
+}
+
 // raise tells of every problem once, and again when its text changes.
 func (a *Agent) raise() {
-	now := map[string]string{}
+	now := map[problem]bool{}
 	tell := func(ref policy.Ref, reason, message string) {
-		key := ref.String()
-		now[key] = message
-		if a.raised[key] == message {
+		p := problem{ref, message}
+		now[p] = true
+		if a.raised[p] {
 			return
 		}
-		a.log.Warn("problem", "object", key, "message", message)
+		a.log.Warn("problem", "object", ref, "message", message)
 		if a.o.Recorder != nil {
 			a.o.Recorder.Warn(ref, reason, message)
 		}
@@ -44,6 +50,9 @@ func (a *Agent) raise() {
 	if a.planProblem != "" {
 		tell(policy.Ref{Kind: KindNode, Name: a.o.NodeName}, "NotEnforced", a.planProblem)
 	}
+	if a.bridges != "" {
+		tell(policy.Ref{Kind: KindNode, Name: a.o.NodeName}, "NotEnforced", a.bridges)
+	}
 	for _, p := range a.problems {
 		for _, pod := range p.Pods {
 			tell(policy.Ref{Kind: KindPod, Name: pod}, "AddressClosed", p.Message)
@@ -58,8 +67,8 @@ func (a *Agent) raise() {
 // openProblems lists what is closed, for the status.
 func (a *Agent) openProblems() []string {
 	var list []string
-	for key, message := range a.raised {
-		list = append(list, key+": "+message)
+	for p := range a.raised {
+		list = append(list, p.ref.String()+": "+p.message)
 	}
 	for key, why := range a.attachments.closed {
 		list = append(list, "attachment "+key+" is closed: "+why)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -131,6 +132,26 @@ spec: {allowIncoming: {form: [{pods: {segment: frontend}}]}}`
 	r.write("tenant-a.yaml", namespace("tenant-a", isolationOn), pol1)
 	r.write("other.yaml", namespace("tenant-b", ""))
 	r.await("the status to be clean", func() bool { return len(r.status().Problems) == 0 })
+}
+
+// TestBridges: what lets packets pass unseen shows in the status while it lasts.
+func TestBridges(t *testing.T) {
+	broken := true
+	a := &Agent{o: Options{NodeName: "n1", CheckBridges: func(interfaces []uint32) error {
+		if broken && slices.Equal(interfaces, []uint32{7}) {
+			return errors.New("pod interface p is a port of bridge b")
+		}
+		return nil
+	}}, log: slog.New(slog.DiscardHandler), world: cluster.NewWorld()}
+	a.attachments = &attachments{byKey: map[string]*agentapi.Attachment{"c1/eth0": {HostIndex: 7}}}
+	for _, want := range []int{1, 0} {
+		a.checkBridges()
+		a.raise()
+		if got := a.openProblems(); len(got) != want {
+			t.Errorf("problems %q, want %d", got, want)
+		}
+		broken = false
+	}
 }
 
 // TestFullTable: a change that does not fit is a problem in the status and an error for the CNI plugin, and is tried again.
