@@ -57,7 +57,7 @@ func TestWhatTheProgramSees(t *testing.T) {
 	}
 	full := func(s *Spec) {
 		s.Command.Env = []string{"PATH=/nowhere:/", "A=b"}
-		s.Command.Dir = "/work/deep"
+		s.Command.Dir = "/srv/deep"
 		s.Files = []File{{Path: "/etc/hosts", Content: "127.0.0.1 localhost\n", Mode: 0o644}}
 		s.Mounts = []Mount{{Source: volume, Target: "/data"}, {Source: filepath.Join(volume, "kept"), Target: "/etc/one", ReadOnly: true}}
 	}
@@ -78,7 +78,7 @@ func TestWhatTheProgramSees(t *testing.T) {
 		{"ls /sys/class/net", nil, "lo"},
 		{"env", full, "PATH=/nowhere:/\nA=b"},
 		{"pwd", nil, "/"},
-		{"pwd", full, "/work/deep"},
+		{"pwd", full, "/srv/deep"},
 		{"cat /etc/hosts", full, "127.0.0.1 localhost"},
 		{"cat /data/kept", full, "from outside"},
 		{"cat /etc/one", full, "from outside"},
