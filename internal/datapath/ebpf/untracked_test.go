@@ -205,8 +205,15 @@ func TestUntrackedByRule(t *testing.T) {
 	})
 }
 
-// idle waits until no packet has arrived for a second.
-func (b *testbed) idle(taps ...*lab.Tap) {
+// tapTCP taps what arrives at a and b.
+func (b *testbed) tapTCP() map[*lab.Pod]*lab.Tap {
+	b.Helper()
+	tcp := func(s lab.Seen) bool { return s.Protocol == datapath.TCP }
+	return map[*lab.Pod]*lab.Tap{b.a: b.a.Tap(tcp), b.b: b.b.Tap(tcp)}
+}
+
+// idle waits until nothing has arrived at the taps for a second.
+func (b *testbed) idle(taps map[*lab.Pod]*lab.Tap) {
 	b.Helper()
 	start := time.Now()
 	lab.Eventually(b, "a second without packets", func() bool {
@@ -220,7 +227,7 @@ func (b *testbed) idle(taps ...*lab.Tap) {
 	})
 }
 
-// TestUntrackedGap: tracking is off for a second. An allowed connection under load and one at rest come through, and nothing gets through meanwhile.
+// TestUntrackedGap: tracking is off for a second. Nothing gets through meanwhile; what an allowed connection sends then arrives afterwards.
 func TestUntrackedGap(t *testing.T) {
 	bothFamilies(t, func(b *testbed, f family) {
 		b.b.Echo(f.of(b.b), 80)
@@ -231,37 +238,56 @@ func TestUntrackedGap(t *testing.T) {
 		tcp := probes[0]
 		denied := tcp.packet(f.of(b.c), f.of(b.b), 80)
 		b.wantDrop(tcp.event(f, f.of(b.c), f.of(b.b), 80, rule, false), b.c, denied)
-		resting, err := b.a.Dial(netip.Addr{}, f.of(b.b), 80, lab.Allowed)
+		c, err := b.a.Dial(netip.Addr{}, f.of(b.b), 80, lab.Allowed)
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer resting.Close()
-		if err := lab.Roundtrip(resting, lab.Allowed); err != nil {
+		defer c.Close()
+		if err := lab.Roundtrip(c, lab.Allowed); err != nil {
 			b.Fatal(err)
 		}
-		echoed := b.stream(b.a, f.of(b.b), 80)
-		b.progress(echoed, "the stream to run")
 
 		b.untrack(f)
-		any := func(s lab.Seen) bool { return s.Protocol == datapath.TCP }
-		taps := []*lab.Tap{b.a.Tap(any), b.b.Tap(any)}
+		taps := b.tapTCP()
 		before := b.drops(datapath.ReasonNoConntrack)
-		b.idle(taps...)
-		lab.Eventually(b, "the stream's sender to go on", func() bool { return b.drops(datapath.ReasonNoConntrack) > before })
-		if n := taps[0].Count() + taps[1].Count(); n > 0 {
+		answered := make(chan error, 1)
+		go func() { answered <- lab.Roundtrip(c, 2*lab.Allowed) }()
+		b.idle(taps)
+		lab.Eventually(b, "the client to send again", func() bool { return b.drops(datapath.ReasonNoConntrack) > before+1 })
+		if n := taps[b.a].Count() + taps[b.b].Count(); n > 0 {
 			b.Errorf("%d packets arrived without connection tracking", n)
 		}
 		b.wantDrop(untrackedDrop(denied.Bytes()), b.c, denied)
 
 		b.startKeeper()
-		b.progress(echoed, "the stream to go on")
-		if err := lab.Roundtrip(resting, lab.Allowed); err != nil {
-			b.Errorf("a connection that was at rest: %v", err)
+		if err := <-answered; err != nil {
+			b.Errorf("a message sent in the gap: %v; events %+v", err, b.all())
 		}
 		if err := b.a.Talk(f.of(b.b), 80, lab.Allowed); err != nil {
 			b.Errorf("a new connection: %v", err)
 		}
 		b.wantDrop(tcp.event(f, f.of(b.c), f.of(b.b), 80, rule, false), b.c, denied)
+	})
+}
+
+// TestUntrackedGapUnderLoad lets the gap fall into the middle of a stream. Conntrack must be liberal about TCP's windows here: as it relearns them from
+// the first packet it sees, an acknowledgement that got lost in the gap makes it call all later ones invalid, and then the stream stalls for good.
+func TestUntrackedGapUnderLoad(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		b.node.Sysctl("netfilter.nf_conntrack_tcp_be_liberal", "1")
+		b.b.Echo(f.of(b.b), 80)
+		b.isolateIngress(b.a)
+		b.isolateIngress(b.b, port(groupA, datapath.TCP, 80))
+		echoed := b.stream(b.a, f.of(b.b), 80)
+		b.progress(echoed, "the stream to run")
+		b.untrack(f)
+		taps := b.tapTCP()
+		b.idle(taps)
+		if n := taps[b.a].Count() + taps[b.b].Count(); n > 0 {
+			b.Errorf("%d packets arrived without connection tracking", n)
+		}
+		b.startKeeper()
+		b.progress(echoed, "the stream to go on")
 	})
 }
 
@@ -273,9 +299,7 @@ func TestUntrackedGapRevivesNothing(t *testing.T) {
 		b.progress(b.stream(b.a, f.of(b.b), 80), "the stream to run")
 		b.untrack(f)
 		b.isolateIngress(b.b, port(groupC, datapath.TCP, 80))
-		any := func(s lab.Seen) bool { return s.Protocol == datapath.TCP }
-		taps := map[*lab.Pod]*lab.Tap{b.a: b.a.Tap(any), b.b: b.b.Tap(any)}
-		b.cut("tracked again", b.startKeeper, taps)
+		b.cut("tracked again", b.startKeeper, b.tapTCP())
 		lab.Eventually(b, "the stream to be denied by policy", func() bool { return b.drops(datapath.ReasonRule) > 0 })
 		if err := b.c.Talk(f.of(b.b), 80, lab.Allowed); err != nil {
 			b.Errorf("who is allowed now: %v", err)
