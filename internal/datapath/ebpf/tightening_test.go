@@ -41,7 +41,7 @@ func (b *testbed) cut(what string, do func(), taps map[*lab.Pod]*lab.Tap) {
 		late[p] = t.Count()
 	}
 	drops := b.dropped()
-	lab.Eventually(b, what+": the sender to go on", func() bool { return b.dropped() > drops+1 })
+	lab.Eventually(b, what+": the sender to go on", func() bool { return b.dropped() > drops })
 	for p, t := range taps {
 		if n := t.Count() - late[p]; n > 0 {
 			b.Errorf("%s: %d packets arrived at %s though it was cut", what, n, p.Name)
