@@ -40,15 +40,20 @@ func TestSizesAgree(t *testing.T) {
 	}
 }
 
+// hookState is a struct nf_hook_state for a packet at output: hook, family, and pointers that must be 0.
+func hookState(version byte) []byte {
+	state := make([]byte, 48)
+	state[0], state[1] = unix.NF_INET_LOCAL_OUT, unix.NFPROTO_IPV4
+	if version == 6 {
+		state[1] = unix.NFPROTO_IPV6
+	}
+	return state
+}
+
 // run passes one IP packet to the program at output, without conntrack, and reports whether it accepts.
 func run(t *testing.T, d *Datapath, packet []byte) bool {
 	t.Helper()
-	state := make([]byte, 48) // struct nf_hook_state: hook, family and pointers that must be 0
-	state[0], state[1] = unix.NF_INET_LOCAL_OUT, unix.NFPROTO_IPV4
-	if packet[0]>>4 == 6 {
-		state[1] = unix.NFPROTO_IPV6
-	}
-	verdict, err := d.objects.Hedgerow.Run(&cebpf.RunOptions{Data: packet, Context: state})
+	verdict, err := d.objects.Hedgerow.Run(&cebpf.RunOptions{Data: packet, Context: hookState(packet[0] >> 4)})
 	if err != nil {
 		t.Fatal(err)
 	}
