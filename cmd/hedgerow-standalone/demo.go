@@ -62,8 +62,8 @@ func sayTry(out io.Writer) {
 	fmt.Fprint(out, `
 Things to try:
   hedgerow-standalone kubectl -n tenant-a get networkpolicys
+  hedgerow-standalone kubectl create -f examples/tenant-a/pol1.json \
+    --raw /apis/net.alpha.kubernetes.io/v1alpha1/namespaces/tenant-a/networkpolicys/
   hedgerow-standalone kubectl annotate ns tenant-a --overwrite net.alpha.kubernetes.io/network-isolation=off
-  curl is not needed: hedgerow-standalone kubectl create --raw \
-    /apis/net.alpha.kubernetes.io/v1alpha1/namespaces/tenant-a/networkpolicys/ -f examples/tenant-a/pol1.json
 `)
 }
