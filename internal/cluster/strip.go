@@ -36,8 +36,13 @@ func stripMeta(m *metav1.ObjectMeta) metav1.ObjectMeta {
 }
 
 func stripPod(p *corev1.Pod) *corev1.Pod {
+	meta := stripMeta(&p.ObjectMeta)
+	if uid, ok := p.Annotations[corev1.MirrorPodAnnotationKey]; ok {
+		// The UID by which a kubelet calls its static pods.
+		meta.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: uid}
+	}
 	return &corev1.Pod{
-		ObjectMeta: stripMeta(&p.ObjectMeta),
+		ObjectMeta: meta,
 		Spec: corev1.PodSpec{
 			NodeName: p.Spec.NodeName, HostNetwork: p.Spec.HostNetwork,
 			Containers: stripContainers(p.Spec.Containers), InitContainers: stripContainers(p.Spec.InitContainers),
