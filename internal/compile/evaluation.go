@@ -135,9 +135,9 @@ func (e *evaluation) decide(protocol policy.Protocol) *portDecision {
 	return d
 }
 
-// decideTier applies the tier's rules in order.
+// decideTier applies the tier's rules in order, up to one that leaves nothing to the others.
 func (e *evaluation) decideTier(d *portDecision, tier policy.Tier) {
-	clear(d.passed)
+	defer clear(d.passed)
 	for i := range e.matched {
 		m := &e.matched[i]
 		if m.policy.Tier != tier {
@@ -146,21 +146,18 @@ func (e *evaluation) decideTier(d *portDecision, tier policy.Tier) {
 		verdict := func() datapath.Verdict {
 			return e.verdict(&m.verdict, policy.Reason{Action: m.Action, Cause: policy.CauseRule, Tier: tier, Policy: m.policy.Ref, Rule: m.Index})
 		}
-		switch whole := m.whole[d.protocol]; {
-		case whole && m.Action == policy.Pass:
-			clear(d.passed)
+		switch whole, pass := m.whole[d.protocol], m.Action == policy.Pass; {
+		case whole && pass:
 			return
 		case whole:
 			d.settle(verdict)
-			clear(d.passed)
 			return
-		case m.Action == policy.Pass:
+		case pass:
 			d.pass(m.numbers[d.protocol])
 		default:
 			d.decide(m.numbers[d.protocol], verdict)
 		}
 	}
-	clear(d.passed)
 }
 
 // verdict returns the verdict for a reason and remembers it, because interning reasons is slow.

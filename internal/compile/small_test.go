@@ -78,6 +78,41 @@ func TestReborn(t *testing.T) {
 	j.finish(s.world([]*policy.Pod{d, friend}, s.allow("d", 81)))
 }
 
+// TestRangeClosesFirst: a range becomes this node's, and at the same time a pod stops being isolated. An address in the range that nobody has
+// must not get through in between.
+func TestRangeClosesFirst(t *testing.T) {
+	s := small{t}
+	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), flows: flows(), random: rand.New(rand.NewSource(1))}
+	d := s.pod("10.244.0.1", "app", "d")
+	j.start(s.world([]*policy.Pod{d}, s.allow("d", 80)))
+	w := s.world([]*policy.Pod{d})
+	w.LocalCIDRs = append(w.LocalCIDRs, secondLocal)
+	j.transit(w, false)
+	j.finish(w)
+}
+
+// TestSweepKeepsInterfacesInForce: a plan that takes an attachment away was not applied; its interface must stay guarded.
+func TestSweepKeepsInterfacesInForce(t *testing.T) {
+	s := small{t}
+	c := New(Options{})
+	commit(c, c.Update(s.world([]*policy.Pod{s.pod("10.244.0.1", "app", "d")})))
+	c.Update(s.world(nil))
+	if plan := c.Sweep(); !plan.Empty() {
+		t.Errorf("sweeps %+v", plan.Changes)
+	}
+}
+
+// TestAttachedPodWithoutNode: an attached pod has its address once, also when its API object does not say on which node it runs.
+func TestAttachedPodWithoutNode(t *testing.T) {
+	w := small{t}.world([]*policy.Pod{small{t}.pod("10.244.0.1", "app", "d")})
+	pod := *w.Pods[0]
+	pod.Node = ""
+	w.Pods[0] = &pod
+	if plan := New(Options{}).Update(w); len(plan.Problems)+len(plan.Closed) > 0 {
+		t.Errorf("problems %+v, closed %v", plan.Problems, plan.Closed)
+	}
+}
+
 // TestInterrupted stops a transition after endpoints were moved and before pods got their new profiles, and then goes back to the old
 // policies: what the moved endpoints mean to the old profile must not be taken for what they mean now.
 func TestInterrupted(t *testing.T) {
