@@ -117,7 +117,7 @@ func (f *flags) run(ctx context.Context) error {
 	defer stop()
 	o := agent.Options{
 		NodeName: f.nodeName, Source: source, Datapath: dp, Socket: f.socket, StateDir: f.stateDir,
-		ClusterCIDRs: clusterCIDRs, PodCIDRs: podCIDRs, Logger: log, Restorations: keeper.Restored, CheckBridges: ebpf.CheckBridges,
+		ClusterCIDRs: clusterCIDRs, PodCIDRs: podCIDRs, MaxVerdicts: int(f.maxVerdicts / 2), Logger: log, Restorations: keeper.Restored, CheckBridges: ebpf.CheckBridges,
 	}
 	if recorder != nil {
 		o.Recorder = recorder

@@ -50,6 +50,9 @@ type Options struct {
 	ClusterCIDRs []netip.Prefix
 	// PodCIDRs are the pod ranges of this node, when the Node object is not to be asked.
 	PodCIDRs []netip.Prefix
+	// MaxVerdicts limits what policies may take of the verdict table, in entries; 0 means the compiler's default. Twice as many must fit: a
+	// transition holds the old and the new.
+	MaxVerdicts int
 	// Recorder raises Events; nil: none.
 	Recorder Recorder
 	// CheckBridges says what lets packets between these host-side interfaces pass unseen; nil: nobody looks.
@@ -103,7 +106,7 @@ func New(o Options) (*Agent, error) {
 		o: o, log: o.Logger,
 		updates: make(chan cluster.Update, 1024), requests: make(chan request),
 		denials: newDenials(), metrics: newMetrics(o.Restorations),
-		world: cluster.NewWorld(), compiler: compile.New(compile.Options{}), attachments: kept,
+		world: cluster.NewWorld(), compiler: compile.New(compile.Options{MaxVerdicts: o.MaxVerdicts}), attachments: kept,
 		raised: map[problem]bool{},
 	}
 	a.world.PodCIDRs = o.PodCIDRs
