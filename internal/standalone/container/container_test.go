@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -308,5 +309,5 @@ func parentRole() {
 		os.Exit(1)
 	}
 	fmt.Println(c.PID(), others[0])
-	select {}
+	time.Sleep(time.Hour) // select {} would be found out as a deadlock
 }
