@@ -35,7 +35,7 @@ func FromAlphaNetworkPolicy(np *v1alpha1.NetworkPolicy, errs field.ErrorList) *P
 		p.Rules[Ingress] = []Rule{alphaRule(np.Namespace, np.Spec.AllowIncoming)}
 	}
 	if len(errs) > 0 {
-		p.Problem = alphaProblem(errs, fatal(errs))
+		p.Problems = []Problem{{Message: alphaProblem(errs, fatal(errs))}}
 	}
 	return p
 }

@@ -23,8 +23,8 @@ func (d Decision) Action() Action {
 
 // Evaluate decides a flow by the policies of the set. It is the reference for everything else that decides: slow, and plain.
 func Evaluate(s *Set, f Flow) Decision {
-	source, destination := s.settle(f.Source, f.Destination), s.settle(f.Destination, f.Source)
-	f.Source, f.Destination = source, destination
+	f.Source, f.Destination = s.settle(f)
+	source, destination := f.Source, f.Destination
 	d := Decision{Flow: f}
 	switch {
 	case closed(source, destination):
@@ -97,23 +97,35 @@ func (s *Set) firstMatch(policies []*Policy, tier Tier, d Direction, peer End, f
 }
 
 // matchesPeer reports whether the rule is about this other end. An unknown pod might be any: every rule that denies pods matches it, no
-// other rule that names pods does.
+// rule that accepts or passes some peers does.
 func (s *Set) matchesPeer(rule *Rule, peer End) bool {
 	if rule.Peers == nil {
 		return true
 	}
 	for _, p := range rule.Peers {
-		if p.Pods == nil {
-			continue
-		}
-		if peer.Place == Unknown && rule.Action == Deny {
-			return true
-		}
-		if peer.Place == InPod && p.Pods.Matches(s.namespaces[peer.Pod.Namespace], peer.Pod) {
+		if s.isPeer(p, rule.Action, peer) {
 			return true
 		}
 	}
 	return false
+}
+
+// isPeer reports whether the end is among the peers. Networks are compared with the address whoever has it.
+func (s *Set) isPeer(p Peer, action Action, peer End) bool {
+	if peer.Place == Unknown && action != Deny {
+		return false
+	}
+	switch {
+	case p.Network != nil:
+		return peer.Address.IsValid() && p.Network.Contains(peer.Address)
+	case p.Nodes != nil:
+		return peer.Node != nil && p.Nodes.Matches(peer.Node.Labels)
+	case p.Pods == nil:
+		return false
+	case peer.Place == Unknown:
+		return true
+	}
+	return peer.Place == InPod && p.Pods.Matches(s.namespaces[peer.Pod.Namespace], peer.Pod)
 }
 
 func matchesPort(rule *Rule, f Flow) bool {
@@ -133,7 +145,7 @@ func matchesPort(rule *Rule, f Flow) bool {
 func matchesNumber(rule *Rule, p Port, f Flow) bool {
 	switch {
 	case p.Name == "":
-		return p.Number == 0 || p.Number == f.Port
+		return p.Includes(f.Port)
 	case f.Destination.Place == Unknown:
 		return rule.Action == Deny
 	case f.Destination.Place != InPod:

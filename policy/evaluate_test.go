@@ -27,7 +27,7 @@ func exampleSet(t *testing.T, more ...*Policy) *Set {
 		// Not in effect: its namespace is not isolated.
 		alphaPolicy(t, "tenant-b", "idle", `{allowIncoming: {}}`),
 	)
-	return NewSet([]*Namespace{FromNamespace(annotated), FromNamespace(plain)}, policies)
+	return NewSet([]*Namespace{FromNamespace(annotated), FromNamespace(plain)}, nil, policies)
 }
 
 func alphaPolicy(t *testing.T, namespace, name, spec string) *Policy {

@@ -40,8 +40,10 @@ const (
 type End struct {
 	Place Place
 	Pod   *Pod // for InPod
-	// Address is the address, where it is known; for InPod it may be left out.
+	// Address is the address. For InPod and OnNode it may be left out: then the pod's or node's first of the flow's family is meant.
 	Address netip.Addr
+	// Node is the node that has the address, for OnNode and Outside. It may be left out: Evaluate finds it by the address.
+	Node *Node
 }
 
 // PodEnd returns the end that is a pod.

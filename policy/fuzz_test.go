@@ -40,8 +40,8 @@ func FuzzFromNetworkPolicy(f *testing.F) {
 		}
 		p := FromNetworkPolicy(np)
 		checkConverted(t, p, "ns")
-		if p.Problem != "" && len(p.Rules[Ingress])+len(p.Rules[Egress]) > 0 {
-			t.Errorf("allows something in spite of %q", p.Problem)
+		if p.Problem() != "" && len(p.Rules[Ingress])+len(p.Rules[Egress]) > 0 {
+			t.Errorf("allows something in spite of %q", p.Problem())
 		}
 		if !p.Isolates[Ingress] && !p.Isolates[Egress] {
 			t.Error("isolates nothing")

@@ -20,8 +20,8 @@ func (s *Set) nearestMiss(d Direction, pod *Pod, peer End, f Flow) string {
 		if p.Tier != NetworkPolicy || p.Subject.Namespace != "" && p.Subject.Namespace != pod.Namespace {
 			continue
 		}
-		if p.Problem != "" && p.Concerns(d) && best == missNone {
-			text = fmt.Sprintf("%s fails closed: %s", p.Ref, p.Problem)
+		if len(p.Problems) > 0 && p.Concerns(d) && best == missNone {
+			text = fmt.Sprintf("%s fails closed: %s", p.Ref, p.Problem())
 		}
 		selected := p.Subject.Matches(s.namespaces[pod.Namespace], pod)
 		for i := range p.Rules[d] {

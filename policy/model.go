@@ -3,7 +3,9 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Tier is a layer of policies. Tiers are evaluated in their order; the first that decides wins.
@@ -75,14 +77,18 @@ type Kind string
 
 // The kinds.
 const (
-	KindNetworkPolicy      Kind = "NetworkPolicy"       // networking.k8s.io/v1
-	KindAlphaNetworkPolicy Kind = "alpha NetworkPolicy" // net.alpha.kubernetes.io/v1alpha1
-	KindNamespaceIsolation Kind = "NamespaceIsolation"  // the isolation annotation of a namespace
+	KindNetworkPolicy              Kind = "NetworkPolicy"              // networking.k8s.io/v1
+	KindAlphaNetworkPolicy         Kind = "alpha NetworkPolicy"        // net.alpha.kubernetes.io/v1alpha1
+	KindNamespaceIsolation         Kind = "NamespaceIsolation"         // the isolation annotation of a namespace
+	KindClusterNetworkPolicy       Kind = "ClusterNetworkPolicy"       // policy.networking.k8s.io/v1alpha2
+	KindAdminNetworkPolicy         Kind = "AdminNetworkPolicy"         // policy.networking.k8s.io/v1alpha1
+	KindBaselineAdminNetworkPolicy Kind = "BaselineAdminNetworkPolicy" // policy.networking.k8s.io/v1alpha1
 )
 
 // Ref names the object that a policy was made from.
 type Ref struct {
-	Kind      Kind
+	Kind Kind
+	// Namespace is empty for kinds of the whole cluster.
 	Namespace string
 	// Name is the object's name; of a KindNamespaceIsolation the value of the annotation.
 	Name string
@@ -91,6 +97,9 @@ type Ref struct {
 func (r Ref) String() string {
 	if r.Kind == KindNamespaceIsolation {
 		return fmt.Sprintf("namespace %s (annotation %s=%s)", r.Namespace, IsolationAnnotation, r.Name)
+	}
+	if r.Namespace == "" {
+		return fmt.Sprintf("%s %s", r.Kind, r.Name)
 	}
 	return fmt.Sprintf("%s %s/%s", r.Kind, r.Namespace, r.Name)
 }
@@ -103,8 +112,10 @@ func (r Ref) compare(o Ref) int {
 // Port is a set of destination ports.
 type Port struct {
 	Protocol Protocol // TCP, UDP or SCTP
-	// Number is one port. 0, with no Name, is every port of the protocol.
+	// Number is one port, or the first of a range. 0, with no Name, is every port of the protocol.
 	Number uint16
+	// End is the last port of a range, itself included; 0: there is only Number. Never less than Number.
+	End uint16
 	// Name is the name of a container port of the destination pod; a pod without it has no such port. Number is 0 then.
 	Name string
 }
@@ -113,21 +124,57 @@ func (p Port) String() string {
 	switch {
 	case p.Name != "":
 		return fmt.Sprintf("%s %q", p.Protocol, p.Name)
+	case p.End > p.Number:
+		return fmt.Sprintf("%s %d-%d", p.Protocol, p.Number, p.End)
 	case p.Number != 0:
 		return fmt.Sprintf("%s %d", p.Protocol, p.Number)
 	}
 	return p.Protocol.String()
 }
 
-// Peer is a set of possible other ends of a flow. Exactly one field is set; a Peer with none matches nothing. (Networks, nodes and
-// domain names will be further fields.)
+// Includes reports whether the port number is in the set. Not for a port with a Name.
+func (p Port) Includes(number uint16) bool {
+	return p.Number == 0 || number == p.Number || p.Number < number && number <= p.End
+}
+
+// Network is a set of addresses, wherever they are: also those of pods and nodes.
+type Network struct {
+	CIDR netip.Prefix // masked
+	// Except are parts of CIDR that do not belong to the set. Masked.
+	Except []netip.Prefix
+}
+
+// Contains reports whether the address belongs to the set.
+func (n *Network) Contains(a netip.Addr) bool {
+	return n.CIDR.Contains(a) && !slices.ContainsFunc(n.Except, func(e netip.Prefix) bool { return e.Contains(a) })
+}
+
+// String returns the canonical form: equal strings are equal sets.
+func (n *Network) String() string {
+	if len(n.Except) == 0 {
+		return n.CIDR.String()
+	}
+	texts := make([]string, len(n.Except))
+	for i, e := range n.Except {
+		texts[i] = e.String()
+	}
+	slices.Sort(texts)
+	return n.CIDR.String() + " except " + strings.Join(slices.Compact(texts), ", ")
+}
+
+// Peer is a set of possible other ends of a flow. At most one field is set; a Peer with none matches nothing.
 type Peer struct {
-	Pods *PodSelector
+	Pods    *PodSelector
+	Network *Network
+	// Nodes selects the addresses of nodes by the nodes' labels.
+	Nodes *Selector
 }
 
 // Rule is one line of a policy: peers × ports → action.
 type Rule struct {
 	Action Action
+	// Name is what the author called the rule; mostly empty.
+	Name string
 	// Peers are the other ends that the rule matches. nil: every peer, also outside the cluster; empty but not nil: none.
 	Peers []Peer
 	// Ports are the destination ports that the rule matches. nil: every port and protocol; empty but not nil: none.
@@ -150,8 +197,30 @@ type Policy struct {
 	Rules [2][]Rule
 	// WhenIsolated: the policy takes part only while its namespace is isolated by annotation (alpha policies).
 	WhenIsolated bool
-	// Problem says, for people, what could not be understood; the policy then fails closed. Empty: nothing is wrong.
-	Problem string
+	// Problems are what could not be understood or is not supported; what they are about fails closed. None: nothing is wrong.
+	Problems []Problem
+}
+
+// Problem is something in an object that could not be understood or is not supported.
+type Problem struct {
+	// Field is the path of the field at fault, such as "spec.egress[0].to[1].domainNames"; empty: the whole object.
+	Field string
+	// Unsupported: the API allows it, but Hedgerow cannot enforce it. Otherwise it is invalid.
+	Unsupported bool
+	// Message says, for people, what is wrong and what follows, without the field.
+	Message string
+}
+
+func (p Problem) String() string {
+	if p.Field == "" {
+		return p.Message
+	}
+	return p.Field + ": " + p.Message
+}
+
+// Problem returns the problems as one text for people; empty: nothing is wrong.
+func (p *Policy) Problem() string {
+	return join(p.Problems, Problem.String, "", "; ")
 }
 
 // InEffect reports whether the policy takes part at all, given the namespace that it lies in (nil: not known).

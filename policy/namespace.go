@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/hedgerow-net/hedgerow/api/net/v1alpha1"
@@ -18,9 +20,16 @@ type Namespace struct {
 	Isolation *Policy
 }
 
-// FromNamespace converts a namespace of the API.
+// FromNamespace converts a namespace of the API. Every namespace carries the label kubernetes.io/metadata.name with its name (KEP-2161): the API
+// server sets it, and manifests may leave it out.
 func FromNamespace(ns *corev1.Namespace) *Namespace {
-	return &Namespace{Name: ns.Name, Labels: ns.Labels, Isolation: isolation(ns.Name, ns.Annotations)}
+	labels := ns.Labels
+	if labels[corev1.LabelMetadataName] != ns.Name {
+		labels = make(map[string]string, len(ns.Labels)+1)
+		maps.Copy(labels, ns.Labels)
+		labels[corev1.LabelMetadataName] = ns.Name
+	}
+	return &Namespace{Name: ns.Name, Labels: labels, Isolation: isolation(ns.Name, ns.Annotations)}
 }
 
 func isolation(namespace string, annotations map[string]string) *Policy {
@@ -35,7 +44,7 @@ func isolation(namespace string, annotations map[string]string) *Policy {
 	}
 	p.Isolates[Ingress] = true
 	if err != nil {
-		p.Problem = err.Error()
+		p.Problems = []Problem{{Field: "metadata.annotations[" + IsolationAnnotation + "]", Message: err.Error()}}
 	}
 	return p
 }

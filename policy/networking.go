@@ -30,7 +30,7 @@ func FromNetworkPolicy(np *networkingv1.NetworkPolicy) *Policy {
 	}
 	if c.problem != nil {
 		p.Rules = [2][]Rule{}
-		p.Problem = fmt.Sprintf("%v; until that is changed the policy allows nothing", c.problem)
+		p.Problems = []Problem{{Message: fmt.Sprintf("%v; until that is changed the policy allows nothing", c.problem)}}
 	}
 	return p
 }

@@ -21,8 +21,8 @@ func text(p *Policy) string {
 			b.WriteString("\n" + d.String() + " " + ruleName(p.Rules[d][i].Index) + ": " + p.Rules[d][i].Words(d))
 		}
 	}
-	if p.Problem != "" {
-		b.WriteString("\nproblem: " + p.Problem)
+	if p.Problem() != "" {
+		b.WriteString("\nproblem: " + p.Problem())
 	}
 	return b.String()
 }

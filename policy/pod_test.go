@@ -70,7 +70,7 @@ func TestFromNamespace(t *testing.T) {
 			continue
 		}
 		p := ns.Isolation
-		if !p.Isolates[Ingress] || p.Isolates[Egress] || p.Tier != NetworkPolicy || (p.Problem != "") != test.problem || !p.Subject.Matches(ns, &Pod{Namespace: "ns"}) {
+		if !p.Isolates[Ingress] || p.Isolates[Egress] || p.Tier != NetworkPolicy || (p.Problem() != "") != test.problem || !p.Subject.Matches(ns, &Pod{Namespace: "ns"}) {
 			t.Errorf("%v: isolation %+v, want problem %t", test.annotations, p, test.problem)
 		}
 	}

@@ -1,19 +1,17 @@
 package policy
 
-import (
-	"net/netip"
-	"slices"
-)
+import "slices"
 
-// Set is everything that Evaluate needs besides the flow: namespaces and policies. It is not changed after it was made.
+// Set is everything that Evaluate needs besides the flow: namespaces, nodes and policies. It is not changed after it was made.
 type Set struct {
 	namespaces map[string]*Namespace
+	nodes      []*Node
 	policies   []*Policy // in effect, in the order of evaluation
 }
 
-// NewSet returns the set of these namespaces, their isolations, and these policies.
-func NewSet(namespaces []*Namespace, policies []*Policy) *Set {
-	s := &Set{namespaces: make(map[string]*Namespace, len(namespaces))}
+// NewSet returns the set of these namespaces, their isolations, these nodes, and these policies.
+func NewSet(namespaces []*Namespace, nodes []*Node, policies []*Policy) *Set {
+	s := &Set{namespaces: make(map[string]*Namespace, len(namespaces)), nodes: nodes}
 	for _, ns := range namespaces {
 		s.namespaces[ns.Name] = ns
 		if ns.Isolation != nil {
@@ -42,30 +40,6 @@ func (s *Set) Selecting(pod *Pod, d Direction) []*Policy {
 		}
 	}
 	return selecting
-}
-
-// settle returns the end as policies see it: a pod in its node's network is the node or an address outside, and a pod that is
-// over, or whose namespace is not in the set, is unknown.
-func (s *Set) settle(e, other End) End {
-	if e.Place != InPod {
-		return e
-	}
-	switch {
-	case e.Pod.HostNetwork && other.Place == InPod && e.Pod.Node != "" && e.Pod.Node == other.Pod.Node:
-		return End{Place: OnNode, Address: e.Address}
-	case e.Pod.HostNetwork:
-		return End{Place: Outside, Address: e.firstAddress()}
-	case e.Pod.Terminated || s.namespaces[e.Pod.Namespace] == nil:
-		return End{Place: Unknown, Address: e.firstAddress()}
-	}
-	return e
-}
-
-func (e End) firstAddress() netip.Addr {
-	if e.Address.IsValid() || len(e.Pod.Addresses) == 0 {
-		return e.Address
-	}
-	return e.Pod.Addresses[0]
 }
 
 // isolating returns the refs of the policies that isolate.

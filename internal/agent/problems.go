@@ -38,13 +38,13 @@ func (a *Agent) raise() {
 		}
 	}
 	for _, p := range a.world.Policies {
-		if p.Problem != "" {
-			tell(p.Ref, "NotUnderstood", p.Problem)
+		if p.Problem() != "" {
+			tell(p.Ref, "NotUnderstood", p.Problem())
 		}
 	}
 	for _, ns := range a.world.Namespaces {
-		if ns.Isolation != nil && ns.Isolation.Problem != "" {
-			tell(ns.Isolation.Ref, "NotUnderstood", ns.Isolation.Problem)
+		if ns.Isolation != nil && ns.Isolation.Problem() != "" {
+			tell(ns.Isolation.Ref, "NotUnderstood", ns.Isolation.Problem())
 		}
 	}
 	if a.planProblem != "" {

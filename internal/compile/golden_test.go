@@ -177,7 +177,7 @@ func (s *script) run() string {
 		fmt.Fprintf(&b, "closed: %s: %s\n", key, s.plan.Closed[key])
 	}
 	for _, key := range sortedKeys(s.policies) {
-		if problem := s.policies[key].Problem; problem != "" {
+		if problem := s.policies[key].Problem(); problem != "" {
 			fmt.Fprintf(&b, "problem: %s: %s\n", s.policies[key].Ref, problem)
 		}
 	}

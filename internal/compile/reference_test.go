@@ -20,7 +20,7 @@ type reference struct {
 type sides struct{ egress, ingress bool }
 
 func newReference(w *World) *reference {
-	r := &reference{world: w, set: policy.NewSet(w.Namespaces, w.Policies), ends: map[netip.Addr]policy.End{}, local: map[netip.Addr]bool{}}
+	r := &reference{world: w, set: policy.NewSet(w.Namespaces, nil, w.Policies), ends: map[netip.Addr]policy.End{}, local: map[netip.Addr]bool{}}
 	for _, a := range allAddresses {
 		r.ends[a] = r.end(a)
 	}

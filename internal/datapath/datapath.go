@@ -43,16 +43,22 @@ type RuleID uint32
 // ProfileIndex is the place of one local pod in the profiles table. 0 means: not a local pod.
 type ProfileIndex uint16
 
+// NodeIndex marks an address of this node itself, whatever its group: it is no place in the profiles table. A packet that this node sends from
+// such an address reaches every local pod.
+const NodeIndex ProfileIndex = 65535
+
 // Endpoint is what the kernel knows of one address.
 type Endpoint struct {
 	Group GroupID
-	Index ProfileIndex // 0 unless the address belongs to a local pod
+	Index ProfileIndex // 0 unless the address belongs to a local pod or to the node
 }
 
 // Profile is the entry of one local pod. Ingress and Egress change together, in one word.
 type Profile struct {
 	Ingress ProfileID // at most MaxProfileID
 	Egress  ProfileID // at most MaxProfileID
+	// IngressRanges and EgressRanges say that the profile has entries in the table of ranges; without them the kernel does not look there.
+	IngressRanges, EgressRanges bool
 	// Interface is the index of the pod's host-side interface in the node's network namespace. It never changes while the
 	// entry is referenced.
 	Interface uint32
@@ -70,14 +76,24 @@ const (
 	SCTP           uint8 = 132
 )
 
-// VerdictKey addresses one verdict. The kernel asks in this order and takes the first entry found: (group, port),
-// (group, any port), (any group, port), (any group, any port). So a group that has an entry of its own under a profile must
+// VerdictKey addresses one verdict. The kernel asks in this order and takes the first entry found: (group, port), (group, range of ports),
+// (group, any port), and then the same for AnyGroup. So a group that has an entry of its own under a profile must
 // have all that differ from its any-port entry. No entry at all is a drop.
 type VerdictKey struct {
 	Profile  ProfileID
 	Group    GroupID // AnyGroup: every group without entries of its own
 	Protocol uint8   // TCP, UDP, SCTP or OtherProtocols
 	Port     uint16  // destination port of the flow, host order; 0: any port
+}
+
+// RangeKey addresses one verdict about a block of ports: those whose first Bits bits are those of Port. Of several blocks that hold a port, the
+// smallest counts.
+type RangeKey struct {
+	Profile  ProfileID
+	Group    GroupID
+	Protocol uint8  // TCP, UDP or SCTP
+	Port     uint16 // the first port of the block, host order
+	Bits     uint8  // 1 to 16
 }
 
 // Action is what happens to a packet.
@@ -106,6 +122,9 @@ type Verdict struct {
 // always there first and is removed last. A change that does not fit is refused whole with ErrFull, before anything is written.
 type Change struct {
 	PutVerdicts map[VerdictKey]Verdict // new keys only; an existing verdict never changes in place
+	PutRanges   map[RangeKey]Verdict   // the same
+	// PutNetworks gives groups to addresses without an endpoint, by their longest prefix. Longer prefixes are written before shorter ones, so
+	// that every address goes from its old group to its new one in one write.
 	PutNetworks map[netip.Prefix]GroupID
 	PutProfiles map[ProfileIndex]Profile
 	// PutInterfaces are host-side interfaces of local pods: packets that arrive there must carry the pod's address.
@@ -116,13 +135,14 @@ type Change struct {
 	DeleteInterfaces []uint32
 	DeleteProfiles   []ProfileIndex
 	DeleteNetworks   []netip.Prefix
+	DeleteRanges     []RangeKey
 	DeleteVerdicts   []VerdictKey
 }
 
 // Empty reports whether the change does nothing.
 func (c *Change) Empty() bool {
-	return len(c.PutVerdicts)+len(c.PutNetworks)+len(c.PutProfiles)+len(c.PutInterfaces)+len(c.PutEndpoints)+
-		len(c.DeleteEndpoints)+len(c.DeleteInterfaces)+len(c.DeleteProfiles)+len(c.DeleteNetworks)+len(c.DeleteVerdicts) == 0
+	return len(c.PutVerdicts)+len(c.PutRanges)+len(c.PutNetworks)+len(c.PutProfiles)+len(c.PutInterfaces)+len(c.PutEndpoints)+
+		len(c.DeleteEndpoints)+len(c.DeleteInterfaces)+len(c.DeleteProfiles)+len(c.DeleteNetworks)+len(c.DeleteRanges)+len(c.DeleteVerdicts) == 0
 }
 
 // ErrFull is wrapped by the error of a change that does not fit into the tables. Nothing of the change was applied.
