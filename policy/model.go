@@ -118,6 +118,8 @@ type Port struct {
 	End uint16
 	// Name is the name of a container port of the destination pod; a pod without it has no such port. Number is 0 then.
 	Name string
+	// Field is where the port was written in its object, such as "spec.ingress[0].ports[1]".
+	Field string
 }
 
 func (p Port) String() string {
@@ -162,12 +164,14 @@ func (n *Network) String() string {
 	return n.CIDR.String() + " except " + strings.Join(slices.Compact(texts), ", ")
 }
 
-// Peer is a set of possible other ends of a flow. At most one field is set; a Peer with none matches nothing.
+// Peer is a set of possible other ends of a flow. At most one of Pods, Network and Nodes is set; a Peer with none matches nothing.
 type Peer struct {
 	Pods    *PodSelector
 	Network *Network
 	// Nodes selects the addresses of nodes by the nodes' labels.
 	Nodes *Selector
+	// Field is where the peer was written in its object, such as "spec.ingress[0].from[1]".
+	Field string
 }
 
 // Rule is one line of a policy: peers × ports → action.
@@ -179,8 +183,9 @@ type Rule struct {
 	Peers []Peer
 	// Ports are the destination ports that the rule matches. nil: every port and protocol; empty but not nil: none.
 	Ports []Port
-	// Index is the rule's place in the object that it was made from.
+	// Index is the rule's place in the object that it was made from, and Field its path, such as "spec.ingress[0]".
 	Index int
+	Field string
 }
 
 // Policy is one policy, whatever API it came from.

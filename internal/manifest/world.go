@@ -6,7 +6,6 @@ package manifest
 import (
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/hedgerow-net/hedgerow/policy"
@@ -20,7 +19,7 @@ type World struct {
 	Pods      []*policy.Pod
 	Nodes     []*policy.Node
 	Workloads []*Workload
-	Services  []*Service
+	Services  []*policy.Service
 	// Policies are the policies of all kinds, without the isolations of namespaces.
 	Policies []*policy.Policy
 	// Objects are all objects of the manifests, in the order in which they were written.
@@ -35,17 +34,6 @@ type Workload struct {
 	Kind, Namespace, Name string
 	// Pod stands for all pods of the workload. It is in World.Pods.
 	Pod *policy.Pod
-}
-
-// Service is what is looked at of a Service.
-type Service struct {
-	Namespace, Name string
-	// Selector selects pods of the namespace. nil: the Service has no selector, so its pods are not known.
-	Selector map[string]string
-	Ports    []corev1.ServicePort
-	// ClusterIPs are as written; none was made up.
-	ClusterIPs []string
-	Type       corev1.ServiceType
 }
 
 // Position is where something was written.
