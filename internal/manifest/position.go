@@ -1,5 +1,7 @@
 package manifest
 
+import "github.com/hedgerow-net/hedgerow/policy"
+
 // node is the parsed document of an object.
 type node struct{}
 
@@ -8,4 +10,4 @@ type node struct{}
 func (o *Object) At(field string) Position { return o.Position }
 
 // ObjectOf returns the object that a policy was made from; nil when there is none.
-func (w *World) ObjectOf(ref string) *Object { return nil }
+func (w *World) ObjectOf(ref policy.Ref) *Object { return nil }

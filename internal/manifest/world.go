@@ -9,25 +9,17 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/hedgerow-net/hedgerow/policy"
+	"github.com/hedgerow-net/hedgerow/policy/analysis"
 )
 
-// World is what a set of manifests says.
+// World is what a set of manifests says. Namespaces holds those of the manifests, and those that other objects lie in, with nothing but their
+// default label; Pods the Pods, and one pod for every workload with a pod template. A pod without status.podIPs was given addresses.
 type World struct {
-	// Namespaces holds the namespaces of the manifests, and those that other objects lie in, with nothing but their default label.
-	Namespaces []*policy.Namespace
-	// Pods are the Pods, and one pod for every workload with a pod template. A pod without status.podIPs was given addresses.
-	Pods      []*policy.Pod
-	Nodes     []*policy.Node
+	analysis.World
 	Workloads []*Workload
-	Services  []*policy.Service
-	// Policies are the policies of all kinds, without the isolations of namespaces.
-	Policies []*policy.Policy
 	// Objects are all objects of the manifests, in the order in which they were written.
 	Objects []*Object
 }
-
-// Set returns what policy.Evaluate needs of the world.
-func (w *World) Set() *policy.Set { return policy.NewSet(w.Namespaces, w.Nodes, w.Policies) }
 
 // Workload is an object with a pod template: Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob, ReplicationController.
 type Workload struct {
