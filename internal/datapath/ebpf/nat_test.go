@@ -76,9 +76,9 @@ func TestServiceOfNode(t *testing.T) {
 		virtual := f.pick(virtual4, virtual6)
 		b.node.Echo(f.node(b.node), 6443)
 		b.node.Service(datapath.TCP, netip.AddrPortFrom(virtual, 443), netip.AddrPortFrom(f.node(b.node), 6443))
-		b.isolateEgress(b.a, port(datapath.NodeGroup, datapath.TCP, 6443))
+		b.isolateEgress(b.a, port(groupNode, datapath.TCP, 6443))
 		b.isolateIngress(b.a)
-		rule := b.isolateEgress(b.c, port(datapath.NodeGroup, datapath.TCP, 443))
+		rule := b.isolateEgress(b.c, port(groupNode, datapath.TCP, 443))
 		if err := b.a.Talk(virtual, 443, lab.Allowed); err != nil {
 			t.Error(err)
 		}
@@ -93,7 +93,7 @@ func TestSourceTranslatedAtInput(t *testing.T) {
 		b.node.Echo(f.node(b.node), 80)
 		b.node.Echo(f.node(b.node), 81)
 		b.node.SourceNAT(f.of(b.a), f.pick(virtual4, virtual6))
-		rule := b.isolateEgress(b.a, port(datapath.NodeGroup, datapath.TCP, 80))
+		rule := b.isolateEgress(b.a, port(groupNode, datapath.TCP, 80))
 		if err := b.a.Talk(f.node(b.node), 80, lab.Allowed); err != nil {
 			t.Error(err)
 		}

@@ -45,7 +45,7 @@ func TestPodToNode(t *testing.T) {
 		if err := b.a.Talk(f.node(b.node), 80, lab.Allowed); err != nil {
 			t.Errorf("a pod that is isolated for ingress only: %v", err)
 		}
-		rule := b.isolateEgress(b.a, port(datapath.NodeGroup, datapath.TCP, 80))
+		rule := b.isolateEgress(b.a, port(groupNode, datapath.TCP, 80))
 		if err := b.a.Talk(f.node(b.node), 80, lab.Allowed); err != nil {
 			t.Error(err)
 		}
@@ -59,7 +59,7 @@ func TestPodToNode(t *testing.T) {
 func TestRevokedWayToNodeStaysCut(t *testing.T) {
 	bothFamilies(t, func(b *testbed, f family) {
 		b.node.Echo(f.node(b.node), 80)
-		b.isolateEgress(b.a, port(datapath.NodeGroup, datapath.TCP, 80))
+		b.isolateEgress(b.a, port(groupNode, datapath.TCP, 80))
 		echoed := b.stream(b.a, f.node(b.node), 80)
 		b.progress(echoed, "the stream to run")
 		taps := map[*lab.Pod]*lab.Tap{b.a: b.a.Tap(func(s lab.Seen) bool { return s.Protocol == datapath.TCP })}

@@ -34,11 +34,12 @@ type testbed struct {
 	events []datapath.Event
 }
 
-// Groups of the pods.
+// Groups of the pods and the node.
 const (
 	groupA datapath.GroupID = datapath.FirstGroup + iota
 	groupB
 	groupC
+	groupNode // of the node's own addresses: what makes them the node's is their index
 )
 
 // Addresses inside the cluster that no pod has.
@@ -167,7 +168,7 @@ func (b *testbed) basics() *datapath.Change {
 		PutEndpoints: map[netip.Addr]datapath.Endpoint{},
 	}
 	for _, a := range []netip.Addr{b.node.Address4, b.node.Address6} {
-		c.PutEndpoints[a] = datapath.Endpoint{Group: datapath.NodeGroup}
+		c.PutEndpoints[a] = datapath.Endpoint{Group: groupNode, Index: datapath.NodeIndex}
 	}
 	for _, p := range b.pods() {
 		c.PutProfiles[b.index(p)] = datapath.Profile{Interface: p.HostIndex, Ingress: b.isolated[p].Ingress, Egress: b.isolated[p].Egress}

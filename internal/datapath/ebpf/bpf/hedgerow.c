@@ -11,6 +11,9 @@
 /* datapath.go: reserved groups. */
 enum { GROUP_ANY = 0, GROUP_UNKNOWN = 1, GROUP_WORLD = 2, GROUP_NODE = 3, GROUP_LOCAL_UNKNOWN = 4, GROUP_BLOCKED = 5 };
 
+/* datapath.go: the index of an address that is this node's own. It is no place in the profiles table. */
+#define NODE_INDEX 65535
+
 /* datapath.go: reasons. */
 enum {
 	REASON_RULE = 1,
@@ -141,10 +144,11 @@ struct end {
 	struct address address;
 	__u32 group;
 	__u32 index;     /* of a local pod, or 0 */
+	__u32 node;      /* an address of this node itself, whatever its group */
 	__u32 interface; /* of a local pod */
 	__u32 ingress;   /* profile ids; 0: not isolated */
 	__u32 egress;
-	__u32 pod; /* the address has an endpoint of its own and is not the node's */
+	__u32 pod;       /* the address has an endpoint of its own and is not the node's */
 };
 
 /* Places in packet.ends. The last two are those of the connection that an ICMP error tells of. */
@@ -242,7 +246,7 @@ __noinline int load_end(struct end *e)
 
 	if (!e)
 		return 0;
-	e->index = e->interface = e->ingress = e->egress = e->pod = 0;
+	e->index = e->node = e->interface = e->ingress = e->egress = e->pod = 0;
 	found = endpoint_word(&e->address, &word);
 	if (found == 0) {
 		e->group = network_group(&e->address);
@@ -258,8 +262,13 @@ __noinline int load_end(struct end *e)
 		return 0;
 	}
 	e->group = (__u32)word;
-	e->pod = e->group != GROUP_NODE;
 	e->index = (word >> 32) & 0xffff;
+	if (e->index == NODE_INDEX || e->group == GROUP_NODE) {
+		e->node = 1;
+		e->index = 0;
+		return 0;
+	}
+	e->pod = 1;
 	if (e->index) {
 		struct profile *p = bpf_map_lookup_elem(&profiles, &e->index);
 		/* A cleared profile, because the pod is going or not quite there, must not look like one without isolation. */
@@ -569,7 +578,7 @@ __noinline int judge(struct packet *p, int counted)
 		return 0;
 	client = &p->ends[p->flow.client % ENDS];
 	server = &p->ends[p->flow.server % ENDS];
-	from_node = client->group == GROUP_NODE && p->hook != NF_INET_FORWARD;
+	from_node = client->node && p->hook != NF_INET_FORWARD;
 	if (client->egress && !judge_profile(p, client->egress, server->group, 1, counted))
 		return 0;
 	if (server->ingress && !from_node && !judge_profile(p, server->ingress, client->group, 0, counted))
@@ -739,9 +748,9 @@ static __always_inline int closed(const struct packet *p)
 	if (source == GROUP_BLOCKED || destination == GROUP_BLOCKED)
 		return REASON_BLOCKED;
 	if (destination == GROUP_LOCAL_UNKNOWN)
-		return source == GROUP_NODE && p->hook == NF_INET_LOCAL_OUT ? 0 : REASON_UNKNOWN_LOCAL;
+		return p->ends[SOURCE].node && p->hook == NF_INET_LOCAL_OUT ? 0 : REASON_UNKNOWN_LOCAL;
 	if (source == GROUP_LOCAL_UNKNOWN)
-		return destination == GROUP_NODE && p->hook == NF_INET_LOCAL_IN ? 0 : REASON_UNKNOWN_LOCAL;
+		return p->ends[DESTINATION].node && p->hook == NF_INET_LOCAL_IN ? 0 : REASON_UNKNOWN_LOCAL;
 	return 0;
 }
 
