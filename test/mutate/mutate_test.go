@@ -62,8 +62,8 @@ func TestTableIsComplete(t *testing.T) {
 // TestNoticesAndDoesNot: a mutation that a test notices is told from one that none does, and from one that does not compile.
 func TestNoticesAndDoesNot(t *testing.T) {
 	m := mutation{
-		leg: "evaluator", name: "Pass is called Accept", file: "policy/model.go",
-		old: `"Deny", "Accept", "Pass"`, new: `"Deny", "Accept", "Accept"`, suites: []string{"./policy -run ^$", "./policy"},
+		leg: "evaluator", name: "pods of the host's network are selected", file: "policy/selector.go",
+		old: "!pod.HostNetwork && ", new: "", suites: []string{"./policy -run ^$", "./policy"},
 	}
 	if r := m.try(t.Context()); r.noticed == "" {
 		t.Errorf("not noticed: %s", r.trouble)
