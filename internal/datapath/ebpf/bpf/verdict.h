@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* Asks the table of verdicts about a flow. */
+#ifndef HEDGEROW_VERDICT_H
+#define HEDGEROW_VERDICT_H
+
+#include "endpoint.h"
+
+static __always_inline __u64 verdict_tag(const struct verdict_key *k)
+{
+	return fold(k->profile ^ (k->group * 3) ^ ((((__u32)k->protocol << 16) | k->port) * 5));
+}
+
+/*
+ * Looks up one verdict: 1 found, 0 no entry, -1 torn twice. Ids are not reused, so a value whose tag does not fit belongs to
+ * another key.
+ */
+static __always_inline int verdict_word(const struct verdict_key *k, __u64 *word)
+{
+	for (int i = 0; i < 2; i++) {
+		__u64 *v = bpf_map_lookup_elem(&verdicts, k);
+		if (!v)
+			return 0;
+		*word = read_once(v);
+		if (*word >> 48 == verdict_tag(k))
+			return 1;
+	}
+	return -1;
+}
+
+/* Asks the verdict table in the order of VerdictKey. Returns the word, or 0 (a Deny without rule) when there is none. */
+__noinline __u64 find_verdict(__u32 profile, __u32 group, __u32 protocol, __u32 port)
+{
+	struct verdict_key k = { .profile = profile, .group = group, .port = port, .protocol = protocol };
+	__u64 word = 0;
+	int found;
+
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_SCTP) {
+		k.protocol = 0;
+		k.port = 0;
+	}
+	for (int i = 0; i < 2; i++) {
+		if (port) {
+			found = verdict_word(&k, &word);
+			if (found)
+				return found > 0 ? word : 0;
+			k.port = 0;
+		}
+		found = verdict_word(&k, &word);
+		if (found)
+			return found > 0 ? word : 0;
+		k.group = GROUP_ANY;
+		k.port = k.protocol ? port : 0;
+	}
+	return 0;
+}
+
+/* Accept is 1. Otherwise p->judgement says why not. */
+static __always_inline int judge_profile(struct packet *p, __u32 profile, __u32 group, int egress, int counted)
+{
+	__u64 word = find_verdict(profile, group, p->flow.protocol, p->flow.server_port);
+	__u32 rule = (__u32)word;
+
+	if ((word >> 32) & 1) {
+		struct counter *c = bpf_map_lookup_elem(&counters, &rule);
+		if (c && !counted) {
+			c->packets++;
+			c->bytes += p->bytes;
+		}
+		return 1;
+	}
+	p->judgement.rule = rule;
+	p->judgement.reason = word ? REASON_RULE : REASON_NO_VERDICT;
+	p->judgement.egress = egress;
+	return 0;
+}
+
+/*
+ * Both the client's egress profile and the server's ingress profile must accept. This node itself reaches every pod. counted: the rules
+ * that accept have counted this packet already.
+ */
+__noinline int judge(struct packet *p, int counted)
+{
+	struct end *client, *server;
+	int from_node;
+
+	if (!p)
+		return 0;
+	client = &p->ends[p->flow.client % ENDS];
+	server = &p->ends[p->flow.server % ENDS];
+	from_node = client->node && p->hook != NF_INET_FORWARD;
+	if (client->egress && !judge_profile(p, client->egress, server->group, 1, counted))
+		return 0;
+	if (server->ingress && !from_node && !judge_profile(p, server->ingress, client->group, 0, counted))
+		return 0;
+	return 1;
+}
+
+#endif
