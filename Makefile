@@ -2,7 +2,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/bin
-COMMANDS := hedgerow-standalone hedgerow-agent hedgerow-cni hedgerow-toolbox
+COMMANDS := hedgerow hedgerow-standalone hedgerow-agent hedgerow-cni hedgerow-toolbox
 # The versions that the linked-in Kubernetes reports.
 KUBE     := k8s.io/component-base/version
 LDFLAGS  := -s -w -X $(KUBE).gitVersion=v1.36.3 -X $(KUBE).gitMajor=1 -X $(KUBE).gitMinor=36 -X $(KUBE).gitTreeState=clean \
@@ -26,9 +26,9 @@ test: build
 bench: build
 	@$(BIN)/hedgerow-standalone bench $(ARGS)
 
-## generate: rebuild the committed eBPF objects (clang-14, llvm-strip-14)
+## generate: rebuild the committed eBPF objects (clang-14, llvm-strip-14) and the definitions of policy.networking.k8s.io
 generate:
-	@$(GO) generate ./internal/datapath/ebpf
+	@$(GO) generate ./internal/datapath/ebpf ./deploy/crds
 
 ## check: vet, gofmt, go mod tidy, staticcheck
 check:

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The groups of the help.
+const (
+	groupAsk   = "ask"   // questions about policies as they are
+	groupWrite = "write" // for those who write policies
+	groupOther = "other"
+)
+
+// verb is a command in its group of the help.
+type verb struct {
+	group   string
+	command *cobra.Command
+}
+
+// verbs returns all commands in the order of the help. A new verb adds its line here.
+func verbs() []verb {
+	return []verb{
+		{groupOther, versionCommand()},
+	}
+}
+
+// New returns the command line. Answers go to out, everything else to err; in is what -f - reads.
+func New(in io.Reader, out, err io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "hedgerow",
+		Short: "Ask what network policies mean",
+		Long: `Ask what network policies mean, from manifests, without a cluster.
+
+Exit code: 0 yes, pass, no difference, no finding; 1 no, fail, a difference, a finding; 2 the command line or a manifest is wrong.`,
+		Example: `  # what can be asked
+  hedgerow --help`,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(err)
+	root.AddGroup(
+		&cobra.Group{ID: groupAsk, Title: "Ask:"},
+		&cobra.Group{ID: groupWrite, Title: "Write and check:"},
+		&cobra.Group{ID: groupOther, Title: "Other:"},
+	)
+	for _, v := range verbs() {
+		v.command.GroupID = v.group
+		root.AddCommand(v.command)
+	}
+	cobra.EnableCommandSorting = false
+	root.SetCompletionCommandGroupID(groupOther)
+	root.SetHelpCommandGroupID(groupOther)
+	root.SetUsageTemplate(usageTemplate)
+	root.SetHelpTemplate(helpTemplate)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, "%w", err) })
+	return root
+}
+
+// usageError says what is wrong with a command line, and where to read how it should be.
+func usageError(c *cobra.Command, format string, args ...any) error {
+	return fmt.Errorf(format+"; see %s --help", append(args, c.CommandPath())...)
+}
+
+// args returns the check that a command gets exactly these arguments, which are named as in its usage line.
+func args(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, got []string) error {
+		switch {
+		case len(got) < len(names):
+			return usageError(c, "%s is missing", strings.Join(names[len(got):], " and "))
+		case len(got) > len(names):
+			return usageError(c, "unexpected argument %q", got[len(names)])
+		}
+		return nil
+	}
+}
+
+// helpTemplate puts examples before everything but the description.
+const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{if .HasExample}}Examples:
+{{.Example}}
+
+{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`
+
+const usageTemplate = `Usage:{{if .Runnable}}
+  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} COMMAND{{$commands := .Commands}}{{range $group := .Groups}}
+
+{{.Title}}{{range $commands}}{{if and (eq .GroupID $group.ID) (or .IsAvailableCommand (eq .Name "help"))}}
+  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{if not .Groups}}
+
+Commands:{{range $commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+Flags of every command:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+
+"{{.CommandPath}} COMMAND --help" says more about a command.{{end}}
+`
