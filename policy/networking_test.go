@@ -80,16 +80,87 @@ ingress rule 0: Accept TCP 80 or UDP or SCTP 9 or TCP "web" from everybody`,
 subjects pods with a,b notin (x,z) of namespace ns
 ingress is isolated`,
 		}, {
-			"ipBlock fails closed", `{egress: [{to: [{podSelector: {}}]}, {to: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}`, `
+			"blocks of addresses, masked as the API server understands them", `
+egress:
+- to:
+  - ipBlock: {cidr: 10.0.0.0/8, except: [10.2.0.0/16, 10.1.0.1/16]}
+  - ipBlock: {cidr: 010.011.012.013/08}
+  - ipBlock: {cidr: "FD00:0:0::1/8"}
+  - ipBlock: {cidr: "::/0", except: ["fd00::/8"]}`, `
 subjects every pod of namespace ns
 ingress is isolated
 egress is isolated
-problem: spec.egress[1].to[0].ipBlock: is not supported yet; until that is changed the policy allows nothing`,
+egress rule 0: Accept everything to 10.0.0.0/8 except 10.1.0.0/16, 10.2.0.0/16 or 10.0.0.0/8 or fd00::/8 or ::/0 except fd00::/8`,
 		}, {
-			"endPort fails closed", `{ingress: [{ports: [{port: 80, endPort: 90}]}]}`, `
+			"a CIDR that is none fails closed", `{egress: [{to: [{podSelector: {}}]}, {to: [{ipBlock: {cidr: 10.0.0.0}}, {ipBlock: {cidr: ""}}]}]}`, `
 subjects every pod of namespace ns
 ingress is isolated
-problem: spec.ingress[0].ports[0].endPort: is not supported yet; until that is changed the policy allows nothing`,
+egress is isolated
+problem: spec.egress[1].to[0].ipBlock.cidr: "10.0.0.0" is no CIDR such as 10.0.0.0/8 or fd00::/8; until that is changed the policy allows nothing; ` +
+				`spec.egress[1].to[1].ipBlock.cidr: "" is no CIDR such as 10.0.0.0/8 or fd00::/8; until that is changed the policy allows nothing`,
+		}, {
+			"an IPv4-mapped CIDR fails closed", `{ingress: [{from: [{ipBlock: {cidr: "::ffff:10.0.0.0/104"}}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.ingress[0].from[0].ipBlock.cidr: "::ffff:10.0.0.0/104" is an IPv4-mapped IPv6 CIDR: write it as IPv4; until that is changed the policy allows nothing`,
+		}, {
+			"an exception outside fails closed", `{ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16, 11.0.0.0/16]}}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.ingress[0].from[0].ipBlock.except[1]: 11.0.0.0/16 is not a part of 10.0.0.0/8; until that is changed the policy allows nothing`,
+		}, {
+			"an exception as large as the block fails closed", `{ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.0.0.0/8]}}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.ingress[0].from[0].ipBlock.except[0]: 10.0.0.0/8 is not a part of 10.0.0.0/8; until that is changed the policy allows nothing`,
+		}, {
+			"an exception of the other family fails closed", `{ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0, except: ["fd00::/8"]}}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.ingress[0].from[0].ipBlock.except[0]: fd00::/8 is not a part of 0.0.0.0/0; until that is changed the policy allows nothing`,
+		}, {
+			"a block beside a selector fails closed", `{ingress: [{from: [{podSelector: {}, ipBlock: {cidr: 10.0.0.0/8}}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.ingress[0].from[0].ipBlock: stands beside a selector, where it must stand alone (make it a peer of its own); ` +
+				`until that is changed the policy allows nothing`,
+		}, {
+			"ranges", `{ingress: [{ports: [{port: 80, endPort: 90}, {protocol: UDP, port: 5, endPort: 5}, {protocol: SCTP, port: 1, endPort: 65535}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+ingress rule 0: Accept TCP 80-90 or UDP 5 or SCTP 1-65535 from everybody`,
+		}, {
+			"a range that ends before it begins fails closed", `{ingress: [{ports: [{port: 80, endPort: 79}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.ingress[0].ports[0].endPort: 79 is less than port, which is 80; until that is changed the policy allows nothing`,
+		}, {
+			"a range of names fails closed", `{ingress: [{ports: [{port: web, endPort: 90}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.ingress[0].ports[0].endPort: needs a number in port, where the range begins, and not the name "web"; until that is changed the policy allows nothing`,
+		}, {
+			"a range without a beginning fails closed", `{ingress: [{ports: [{endPort: 90}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.ingress[0].ports[0].endPort: needs port, where the range begins; until that is changed the policy allows nothing`,
+		}, {
+			"a range beyond the ports fails closed", `{ingress: [{ports: [{port: 80, endPort: 65536}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.ingress[0].ports[0].endPort: 65536 is no port from 1 to 65535; until that is changed the policy allows nothing`,
+		}, {
+			"a number in quotes is a name, and no valid one", `{ingress: [{ports: [{port: "80"}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.ingress[0].ports[0].port: "80" is no name of a port: it must contain at least one letter (a-z); until that is changed the policy allows nothing`,
+		}, {
+			"every fault is told", `{podSelector: {matchExpressions: [{key: a, operator: Near}]}, ingress: [{from: [{}], ports: [{protocol: ""}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.podSelector: convert label selector: "Near" is not a valid label selector operator; until that is changed the policy allows nothing; ` +
+				`spec.ingress[0].from[0]: needs podSelector, namespaceSelector or ipBlock; until that is changed the policy allows nothing; ` +
+				`spec.ingress[0].ports[0].protocol: "" is none of TCP, UDP, SCTP; until that is changed the policy allows nothing`,
 		}, {
 			"an empty peer fails closed", `{ingress: [{from: [{}]}]}`, `
 subjects every pod of namespace ns
@@ -99,7 +170,7 @@ problem: spec.ingress[0].from[0]: needs podSelector, namespaceSelector or ipBloc
 			"port 0 fails closed", `{ingress: [{ports: [{port: 0}]}]}`, `
 subjects every pod of namespace ns
 ingress is isolated
-problem: spec.ingress[0].ports[0].port: "0" is neither a port from 1 to 65535 nor a name; until that is changed the policy allows nothing`,
+problem: spec.ingress[0].ports[0].port: 0 is no port from 1 to 65535; until that is changed the policy allows nothing`,
 		}, {
 			"an unknown protocol fails closed", `{ingress: [{ports: [{protocol: ICMP}]}]}`, `
 subjects every pod of namespace ns
@@ -131,4 +202,37 @@ problem: spec.podSelector: convert label selector: "Near" is not a valid label s
 			}
 		})
 	}
+}
+
+func TestFromNetworkPolicyRemembersFields(t *testing.T) {
+	p := v1Policy(t, "ns", "p", `
+policyTypes: [Ingress, Egress]
+ingress:
+- {}
+- from: [{podSelector: {}}, {ipBlock: {cidr: 10.0.0.0/8}}]
+  ports: [{port: 80}, {port: web}]
+egress:
+- {to: [{namespaceSelector: {}}], ports: [{port: 1, endPort: 2}]}`)
+	want := "spec.ingress[0]\nspec.ingress[1]\nspec.ingress[1].from[0]\nspec.ingress[1].from[1]\nspec.ingress[1].ports[0]\nspec.ingress[1].ports[1]\n" +
+		"spec.egress[0]\nspec.egress[0].to[0]\nspec.egress[0].ports[0]\n"
+	if diff := cmp.Diff(want, fields(p)); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+}
+
+// fields are the places of everything in a policy, one in a line.
+func fields(p *Policy) string {
+	var b strings.Builder
+	for _, d := range Directions {
+		for _, rule := range p.Rules[d] {
+			b.WriteString(rule.Field + "\n")
+			for _, peer := range rule.Peers {
+				b.WriteString(peer.Field + "\n")
+			}
+			for _, port := range rule.Ports {
+				b.WriteString(port.Field + "\n")
+			}
+		}
+	}
+	return b.String()
 }

@@ -25,12 +25,19 @@ func (s *PodSelector) Words() string {
 	return pods + " of namespaces with " + s.Namespaces.String()
 }
 
-// Words says whom the peer stands for.
+// Words says whom the peer stands for: "pods with app=web of namespace shop", "10.0.0.0/8 except 10.1.0.0/16", "nodes with role=x".
 func (p Peer) Words() string {
-	if p.Pods == nil {
-		return "nobody"
+	switch {
+	case p.Pods != nil:
+		return p.Pods.Words()
+	case p.Network != nil:
+		return p.Network.String()
+	case p.Nodes != nil && p.Nodes.IsEverything():
+		return "every node"
+	case p.Nodes != nil:
+		return "nodes with " + p.Nodes.String()
 	}
-	return p.Pods.Words()
+	return "nobody"
 }
 
 // Words says what the rule does, for a policy's rules of that direction: "Accept TCP 80 from pods with segment=frontend of namespace
