@@ -3,6 +3,9 @@ package ebpf
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
 
 	cebpf "github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -24,43 +27,23 @@ func (d *Datapath) Apply(c *datapath.Change) error {
 }
 
 func (d *Datapath) put(c *datapath.Change) error {
-	if err := d.putVerdicts(c.PutVerdicts); err != nil {
-		return err
-	}
-	m := &d.objects.programMaps
-	for prefix, group := range c.PutNetworks {
-		key := networkKeyOf(prefix)
-		if err := d.write("networks", m.Networks, key, uint32(group)); err != nil {
-			return err
-		}
-		d.networks[key] = struct{}{}
-	}
-	for index, p := range c.PutProfiles {
-		if err := d.profiles.put(index, p); err != nil {
-			return err
-		}
-	}
-	for _, i := range c.PutInterfaces {
-		if err := d.write("interfaces", m.Interfaces, i, uint32(1)); err != nil {
-			return err
-		}
-	}
-	for addr, e := range c.PutEndpoints {
-		key := keyOf(addr)
-		if err := d.write("endpoints", m.Endpoints, key, endpointWord(key, e)); err != nil {
+	for _, part := range []func(*datapath.Change) error{
+		d.putVerdicts, d.putRanges, d.putNetworks, d.putProfiles, d.putInterfaces, d.putEndpoints,
+	} {
+		if err := part(c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// batch is how many verdicts one system call carries.
+// batch is how many entries one system call carries.
 const batch = 4096
 
-func (d *Datapath) putVerdicts(verdicts map[datapath.VerdictKey]datapath.Verdict) error {
+func (d *Datapath) putVerdicts(c *datapath.Change) error {
 	m := d.objects.Verdicts
-	if len(verdicts) < 16 {
-		for k, v := range verdicts {
+	if len(c.PutVerdicts) < 16 {
+		for k, v := range c.PutVerdicts {
 			key := verdictKeyOf(k)
 			if err := d.write("verdicts", m, key, verdictWord(key, v)); err != nil {
 				return err
@@ -78,7 +61,7 @@ func (d *Datapath) putVerdicts(verdicts map[datapath.VerdictKey]datapath.Verdict
 		keys, words = keys[:0], words[:0]
 		return nil
 	}
-	for k, v := range verdicts {
+	for k, v := range c.PutVerdicts {
 		key := verdictKeyOf(k)
 		keys, words = append(keys, key), append(words, verdictWord(key, v))
 		if len(keys) == batch {
@@ -91,6 +74,52 @@ func (d *Datapath) putVerdicts(verdicts map[datapath.VerdictKey]datapath.Verdict
 		return nil
 	}
 	return flush()
+}
+
+func (d *Datapath) putRanges(c *datapath.Change) error {
+	keys, words := make([]rangeKey, 0, len(c.PutRanges)), make([]uint64, 0, len(c.PutRanges))
+	for k, v := range c.PutRanges {
+		key := rangeKeyOf(k)
+		keys, words = append(keys, key), append(words, rangeWord(key, v))
+	}
+	return d.ranges.put(keys, words)
+}
+
+// putNetworks writes longer prefixes first: an address that a longer one holds never gets the group of a shorter one in between.
+func (d *Datapath) putNetworks(c *datapath.Change) error {
+	keys, groups := make([]networkKey, 0, len(c.PutNetworks)), make([]uint32, 0, len(c.PutNetworks))
+	for _, prefix := range slices.SortedFunc(maps.Keys(c.PutNetworks), func(a, b netip.Prefix) int { return b.Bits() - a.Bits() }) {
+		keys, groups = append(keys, networkKeyOf(prefix)), append(groups, uint32(c.PutNetworks[prefix]))
+	}
+	return d.networks.put(keys, groups)
+}
+
+func (d *Datapath) putProfiles(c *datapath.Change) error {
+	for index, p := range c.PutProfiles {
+		if err := d.profiles.put(index, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Datapath) putInterfaces(c *datapath.Change) error {
+	for _, i := range c.PutInterfaces {
+		if err := d.write("interfaces", d.objects.Interfaces, i, uint32(1)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Datapath) putEndpoints(c *datapath.Change) error {
+	for addr, e := range c.PutEndpoints {
+		key := keyOf(addr)
+		if err := d.write("endpoints", d.objects.Endpoints, key, endpointWord(key, e)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write puts one entry and keeps the table's count: an entry that was there already does not count again.
@@ -125,11 +154,14 @@ func (d *Datapath) delete(c *datapath.Change) error {
 		}
 	}
 	for _, prefix := range c.DeleteNetworks {
-		key := networkKeyOf(prefix)
-		if err := d.erase("networks", m.Networks, key); err != nil {
+		if err := d.networks.delete(networkKeyOf(prefix)); err != nil {
 			return err
 		}
-		delete(d.networks, key)
+	}
+	for _, k := range c.DeleteRanges {
+		if err := d.ranges.delete(rangeKeyOf(k)); err != nil {
+			return err
+		}
 	}
 	for _, k := range c.DeleteVerdicts {
 		if err := d.erase("verdicts", m.Verdicts, verdictKeyOf(k)); err != nil {

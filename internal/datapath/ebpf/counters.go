@@ -38,7 +38,7 @@ func (d *Datapath) RuleCounter(rule datapath.RuleID) (Counter, error) {
 	return add(perCPU), nil
 }
 
-// rawCounter is struct counter of bpf/hedgerow.c.
+// rawCounter is struct counter of bpf/tables.h.
 type rawCounter struct {
 	Packets, Bytes, Told uint64
 }

@@ -25,6 +25,7 @@ import (
 type Sizes struct {
 	Endpoints uint32 // default 262,144
 	Networks  uint32 // default 65,536
+	Ranges    uint32 // blocks of ports, default 65,536
 	Verdicts  uint32 // default 1,048,576
 	Rules     uint32 // rules with counters of their own, default 16,384
 }
@@ -46,8 +47,9 @@ type Datapath struct {
 	events   *ringbuf.Reader
 	profiles *profileTable
 	links    map[string]link.Link
-	used     map[string]int // entries by map name, for the limits
-	networks map[networkKey]struct{}
+	used     map[string]int // entries by name of the hash table, for the limits
+	networks *trie[networkKey, uint32]
+	ranges   *trie[rangeKey, uint64]
 	sizes    Sizes
 	log      *slog.Logger
 
@@ -66,11 +68,12 @@ func Open(opts Options) (*Datapath, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the built-in program: %w", err)
 	}
-	d := &Datapath{parent: opts.Dir, log: opts.Logger, links: map[string]link.Link{}, used: map[string]int{}, networks: map[networkKey]struct{}{}}
+	d := &Datapath{parent: opts.Dir, log: opts.Logger, links: map[string]link.Link{}, used: map[string]int{}}
 	d.sizes = resize(spec, opts.Sizes)
 	if err := spec.LoadAndAssign(&d.objects, &cebpf.CollectionOptions{}); err != nil {
 		return nil, fmt.Errorf("load the program into the kernel: %w", explain(err))
 	}
+	d.networks, d.ranges = newTrie[networkKey, uint32]("networks", d.objects.Networks), newTrie[rangeKey, uint64]("ranges", d.objects.Ranges)
 	if d.events, err = ringbuf.NewReader(d.objects.Events); err != nil {
 		d.objects.Close()
 		return nil, fmt.Errorf("open the event ring: %w", err)
@@ -102,6 +105,7 @@ func resize(spec *cebpf.CollectionSpec, s Sizes) Sizes {
 	return Sizes{
 		Endpoints: set("endpoints", s.Endpoints),
 		Networks:  set("networks", s.Networks),
+		Ranges:    set("ranges", s.Ranges),
 		Verdicts:  set("verdicts", s.Verdicts),
 		Rules:     set("counters", s.Rules),
 	}
@@ -111,7 +115,7 @@ func resize(spec *cebpf.CollectionSpec, s Sizes) Sizes {
 func (d *Datapath) pinMaps() error {
 	m := &d.objects.programMaps
 	for name, pinned := range map[string]*cebpf.Map{
-		"endpoints": m.Endpoints, "profiles": m.Profiles, "networks": m.Networks, "verdicts": m.Verdicts,
+		"endpoints": m.Endpoints, "profiles": m.Profiles, "networks": m.Networks, "verdicts": m.Verdicts, "ranges": m.Ranges,
 		"interfaces": m.Interfaces, "generation": m.Generation, "counters": m.Counters, "reasons": m.Reasons,
 	} {
 		if err := pinned.Pin(filepath.Join(d.dir, name)); err != nil {

@@ -37,7 +37,7 @@ func (d *Datapath) Events(ctx context.Context, f func(datapath.Event)) error {
 	}
 }
 
-// rawEvent is struct event of bpf/hedgerow.c.
+// rawEvent is struct event of bpf/tables.h.
 type rawEvent struct {
 	Source, Destination         addressKey
 	SourcePort, DestinationPort uint16

@@ -9,7 +9,7 @@ import (
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
 )
 
-// profileTable writes struct profile of bpf/hedgerow.c, 16 octets each: a word that says what applies to the pod, and its interface. It goes
+// profileTable writes struct profile of bpf/tables.h, 16 octets each: a word that says what applies to the pod, and its interface. It goes
 // through mapped memory, because the kernel copies values as it likes: a word must change in one piece, or a packet could be judged by
 // the halves of two profiles.
 type profileTable struct {
@@ -17,8 +17,10 @@ type profileTable struct {
 }
 
 const (
-	profileSize  = 16
-	profileValid = 1 << 63
+	profileSize          = 16
+	profileIngressRanges = 1 << 56
+	profileEgressRanges  = 1 << 57
+	profileValid         = 1 << 63
 )
 
 func newProfileTable(m *cebpf.Map) (*profileTable, error) {
@@ -31,13 +33,23 @@ func newProfileTable(m *cebpf.Map) (*profileTable, error) {
 
 // put writes a profile. The interface goes first: a word that is not 0 refers to it.
 func (t *profileTable) put(index datapath.ProfileIndex, p datapath.Profile) error {
+	if index == datapath.NodeIndex {
+		return fmt.Errorf("write profile %d: it marks the node's own addresses", index)
+	}
 	if p.Ingress > datapath.MaxProfileID || p.Egress > datapath.MaxProfileID {
 		return fmt.Errorf("write profile %d: ids %d and %d do not fit into 28 bits", index, p.Ingress, p.Egress)
 	}
 	if err := t.write(index, 8, uint64(p.Interface)); err != nil {
 		return err
 	}
-	return t.write(index, 0, profileValid|uint64(p.Ingress)|uint64(p.Egress)<<28)
+	word := profileValid | uint64(p.Ingress) | uint64(p.Egress)<<28
+	if p.IngressRanges {
+		word |= profileIngressRanges
+	}
+	if p.EgressRanges {
+		word |= profileEgressRanges
+	}
+	return t.write(index, 0, word)
 }
 
 // clear makes a profile refuse everything.

@@ -23,6 +23,7 @@ const (
 	programMapInterfaces = "interfaces"
 	programMapNetworks   = "networks"
 	programMapProfiles   = "profiles"
+	programMapRanges     = "ranges"
 	programMapReasons    = "reasons"
 	programMapVerdicts   = "verdicts"
 	programProgHedgerow  = "hedgerow"
@@ -84,6 +85,7 @@ type programMapSpecs struct {
 	Interfaces *ebpf.MapSpec `ebpf:"interfaces"`
 	Networks   *ebpf.MapSpec `ebpf:"networks"`
 	Profiles   *ebpf.MapSpec `ebpf:"profiles"`
+	Ranges     *ebpf.MapSpec `ebpf:"ranges"`
 	Reasons    *ebpf.MapSpec `ebpf:"reasons"`
 	Verdicts   *ebpf.MapSpec `ebpf:"verdicts"`
 }
@@ -121,6 +123,7 @@ type programMaps struct {
 	Interfaces *ebpf.Map `ebpf:"interfaces"`
 	Networks   *ebpf.Map `ebpf:"networks"`
 	Profiles   *ebpf.Map `ebpf:"profiles"`
+	Ranges     *ebpf.Map `ebpf:"ranges"`
 	Reasons    *ebpf.Map `ebpf:"reasons"`
 	Verdicts   *ebpf.Map `ebpf:"verdicts"`
 }
@@ -134,6 +137,7 @@ func (m *programMaps) Close() error {
 		m.Interfaces,
 		m.Networks,
 		m.Profiles,
+		m.Ranges,
 		m.Reasons,
 		m.Verdicts,
 	)

@@ -12,43 +12,50 @@ import (
 // checkRoom refuses a change that adds more than is free. What it replaces needs no room.
 func (d *Datapath) checkRoom(c *datapath.Change) error {
 	m := &d.objects.programMaps
-	if err := d.room("networks", d.sizes.Networks, len(c.PutNetworks), func() (int, error) {
-		added := 0
-		for p := range c.PutNetworks {
-			if _, there := d.networks[networkKeyOf(p)]; !there {
-				added++
-			}
-		}
-		return added, nil
+	if err := room("networks", len(d.networks.keys), d.sizes.Networks, len(c.PutNetworks), func() (int, error) {
+		return fresh(d.networks, c.PutNetworks, networkKeyOf), nil
 	}); err != nil {
 		return err
 	}
-	if err := d.room("endpoints", d.sizes.Endpoints, len(c.PutEndpoints), func() (int, error) {
+	if err := room("ranges", len(d.ranges.keys), d.sizes.Ranges, len(c.PutRanges), func() (int, error) {
+		return fresh(d.ranges, c.PutRanges, rangeKeyOf), nil
+	}); err != nil {
+		return err
+	}
+	if err := room("endpoints", d.used["endpoints"], d.sizes.Endpoints, len(c.PutEndpoints), func() (int, error) {
 		return missing(m.Endpoints, c.PutEndpoints, keyOf)
 	}); err != nil {
 		return err
 	}
-	return d.room("verdicts", d.sizes.Verdicts, len(c.PutVerdicts), func() (int, error) {
-		n, err := countVerdicts(m.Verdicts)
-		if err != nil {
-			return 0, err
-		}
-		d.used["verdicts"] = n
-		return missing(m.Verdicts, c.PutVerdicts, verdictKeyOf)
+	return d.roomForVerdicts(c)
+}
+
+func (d *Datapath) roomForVerdicts(c *datapath.Change) error {
+	if d.used["verdicts"]+len(c.PutVerdicts) <= int(d.sizes.Verdicts) {
+		return nil
+	}
+	// The count is too high when verdicts were written anew.
+	n, err := countVerdicts(d.objects.Verdicts)
+	if err != nil {
+		return fmt.Errorf("look for room in verdicts: %w", err)
+	}
+	d.used["verdicts"] = n
+	return room("verdicts", n, d.sizes.Verdicts, len(c.PutVerdicts), func() (int, error) {
+		return missing(d.objects.Verdicts, c.PutVerdicts, verdictKeyOf)
 	})
 }
 
 // room asks how many entries are new only when they would not fit if all were.
-func (d *Datapath) room(table string, limit uint32, put int, fresh func() (int, error)) error {
-	if put == 0 || d.used[table]+put <= int(limit) {
+func room(table string, used int, limit uint32, put int, fresh func() (int, error)) error {
+	if put == 0 || used+put <= int(limit) {
 		return nil
 	}
 	added, err := fresh()
 	if err != nil {
 		return fmt.Errorf("look for room in %s: %w", table, err)
 	}
-	if d.used[table]+added > int(limit) {
-		return fmt.Errorf("%d more %s beside %d, limit %d: %w", added, table, d.used[table], limit, datapath.ErrFull)
+	if used+added > int(limit) {
+		return fmt.Errorf("%d more %s beside %d, limit %d: %w", added, table, used, limit, datapath.ErrFull)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
 )
 
-// The keys and words below have the layout of bpf/hedgerow.c. Words carry a tag made from their key, because the kernel may
+// The keys and words below have the layout of bpf/tables.h. Words carry a tag made from their key, because the kernel may
 // reuse a hash element for another key under a reader.
 
 // addressKey is an address as the kernel sees it: 16 bytes in network order, IPv4 as ::ffff:a.b.c.d.
@@ -43,6 +43,25 @@ func verdictKeyOf(k datapath.VerdictKey) verdictKey {
 	return verdictKey{Profile: uint32(k.Profile), Group: uint32(k.Group), Port: k.Port, Protocol: k.Protocol}
 }
 
+// rangeKey is a key of the table of ranges.
+type rangeKey struct {
+	Bits     uint32
+	Profile  uint32
+	Group    uint32
+	_        uint8
+	Protocol uint8
+	Port     [2]uint8 // network order
+}
+
+// wholeBits is how much of a rangeKey stands before its port.
+const wholeBits = 80
+
+func rangeKeyOf(k datapath.RangeKey) rangeKey {
+	r := rangeKey{Bits: wholeBits + uint32(k.Bits), Profile: uint32(k.Profile), Group: uint32(k.Group), Protocol: k.Protocol}
+	binary.BigEndian.PutUint16(r.Port[:], k.Port)
+	return r
+}
+
 func fold(x uint32) uint64 { return uint64(x * 0x9e3779b1 >> 16) }
 
 func (k addressKey) tag() uint64 {
@@ -54,10 +73,19 @@ func (k verdictKey) tag() uint64 {
 	return fold(k.Profile ^ k.Group*3 ^ (uint32(k.Protocol)<<16|uint32(k.Port))*5)
 }
 
+// tag leaves the port out: a packet's port is not the block's.
+func (k rangeKey) tag() uint64 {
+	return verdictKey{Profile: k.Profile, Group: k.Group, Protocol: k.Protocol}.tag()
+}
+
 func endpointWord(k addressKey, e datapath.Endpoint) uint64 {
 	return k.tag()<<48 | uint64(e.Index)<<32 | uint64(e.Group)
 }
 
-func verdictWord(k verdictKey, v datapath.Verdict) uint64 {
-	return k.tag()<<48 | uint64(v.Action)<<32 | uint64(v.Rule)
+func verdictWord(k verdictKey, v datapath.Verdict) uint64 { return word(k.tag(), v) }
+
+func rangeWord(k rangeKey, v datapath.Verdict) uint64 { return word(k.tag(), v) }
+
+func word(tag uint64, v datapath.Verdict) uint64 {
+	return tag<<48 | uint64(v.Action)<<32 | uint64(v.Rule)
 }

@@ -23,7 +23,7 @@ func TestSizesAgree(t *testing.T) {
 	}
 	for name, want := range map[string][2]uintptr{
 		"endpoints": {unsafe.Sizeof(addressKey{}), 8}, "profiles": {4, profileSize}, "networks": {unsafe.Sizeof(networkKey{}), 4},
-		"verdicts": {unsafe.Sizeof(verdictKey{}), 8}, "interfaces": {4, 4}, "counters": {4, unsafe.Sizeof(rawCounter{})},
+		"verdicts": {unsafe.Sizeof(verdictKey{}), 8}, "ranges": {unsafe.Sizeof(rangeKey{}), 8}, "interfaces": {4, 4}, "counters": {4, unsafe.Sizeof(rawCounter{})},
 		"reasons": {4, unsafe.Sizeof(rawCounter{})}, "generation": {4, 8},
 	} {
 		m := spec.Maps[name]
@@ -31,8 +31,8 @@ func TestSizesAgree(t *testing.T) {
 			t.Errorf("%s: key and value of %v octets in C, %v in Go", name, got, want)
 		}
 	}
-	if len(spec.Maps) != 9 {
-		t.Errorf("%d maps, of which the test knows 8 and the ring", len(spec.Maps))
+	if len(spec.Maps) != 10 {
+		t.Errorf("%d maps, of which the test knows 9 and the ring", len(spec.Maps))
 	}
 	var event *btf.Struct
 	if err := spec.Types.TypeByName("event", &event); err == nil && int(event.Size) != binary.Size(rawEvent{}) {

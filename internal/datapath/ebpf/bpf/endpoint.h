@@ -41,6 +41,26 @@ static __always_inline __u32 network_group(const struct address *a)
 }
 
 /*
+ * Fills in what applies to the local pod at e->index. A cleared profile, because the pod is going or not quite there, must not look like one
+ * without isolation.
+ */
+static __always_inline void load_profile(struct end *e)
+{
+	struct profile *p = bpf_map_lookup_elem(&profiles, &e->index);
+	__u64 word = p ? read_once(&p->word) : 0;
+
+	if (!p || !(word & PROFILE_VALID)) {
+		e->group = GROUP_BLOCKED;
+		return;
+	}
+	e->ingress = word & 0xfffffff;
+	e->egress = (word >> 28) & 0xfffffff;
+	e->ingress_ranges = (word & PROFILE_INGRESS_RANGES) != 0;
+	e->egress_ranges = (word & PROFILE_EGRESS_RANGES) != 0;
+	e->interface = p->interface;
+}
+
+/*
  * Fills in what the tables know of e->address. Always leaves a group that is closed when in doubt. A global function, so that the
  * verifier walks it once and not once per path.
  */
@@ -51,13 +71,11 @@ __noinline int load_end(struct end *e)
 
 	if (!e)
 		return 0;
-	e->index = e->node = e->interface = e->ingress = e->egress = e->pod = 0;
+	e->index = e->node = e->interface = e->ingress = e->egress = e->ingress_ranges = e->egress_ranges = e->pod = 0;
 	found = endpoint_word(&e->address, &word);
 	if (found == 0) {
 		e->group = network_group(&e->address);
-		if (e->group != GROUP_WORLD)
-			return 0;
-		/* A present key may be missed while its bucket changes: ask again before calling an address foreign. */
+		/* A present key may be missed while its bucket changes: ask again before an address is only one of its network. */
 		found = endpoint_word(&e->address, &word);
 		if (found == 0)
 			return 0;
@@ -74,18 +92,8 @@ __noinline int load_end(struct end *e)
 		return 0;
 	}
 	e->pod = 1;
-	if (e->index) {
-		struct profile *p = bpf_map_lookup_elem(&profiles, &e->index);
-		/* A cleared profile, because the pod is going or not quite there, must not look like one without isolation. */
-		word = p ? read_once(&p->word) : 0;
-		if (!p || !(word & PROFILE_VALID)) {
-			e->group = GROUP_BLOCKED;
-			return 0;
-		}
-		e->ingress = word & 0xfffffff;
-		e->egress = (word >> 28) & 0xfffffff;
-		e->interface = p->interface;
-	}
+	if (e->index)
+		load_profile(e);
 	return 0;
 }
 

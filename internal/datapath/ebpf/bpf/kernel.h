@@ -21,6 +21,7 @@ typedef __u32 __be32;
 #define __relocated __attribute__((preserve_access_index))
 
 #define bpf_ntohs(x) __builtin_bswap16(x)
+#define bpf_htons(x) __builtin_bswap16(x)
 
 /* Map definitions in BTF form. */
 #define __uint(name, val) int(*name)[val]

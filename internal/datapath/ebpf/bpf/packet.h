@@ -14,6 +14,8 @@ struct end {
 	__u32 interface; /* of a local pod */
 	__u32 ingress;   /* profile ids; 0: not isolated */
 	__u32 egress;
+	__u32 ingress_ranges; /* the profile has entries in the table of ranges */
+	__u32 egress_ranges;
 	__u32 pod;       /* the address has an endpoint of its own and is not the node's */
 };
 

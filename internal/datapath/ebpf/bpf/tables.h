@@ -37,11 +37,13 @@ struct network_key {
 };
 
 struct profile {
-	__u64 word; /* ingress id (28 bits), egress id << 28, PROFILE_VALID; a word of 0 is no profile */
+	__u64 word; /* ingress id (28 bits), egress id << 28, and the bits below; a word of 0 is no profile */
 	__u32 interface;
 	__u32 pad;
 };
 
+#define PROFILE_INGRESS_RANGES (1ULL << 56)
+#define PROFILE_EGRESS_RANGES (1ULL << 57)
 #define PROFILE_VALID (1ULL << 63)
 
 struct verdict_key {
@@ -51,6 +53,18 @@ struct verdict_key {
 	__u8 protocol;
 	__u8 pad;
 };
+
+struct range_key {
+	__u32 prefix;
+	__u32 profile;
+	__u32 group;
+	__u8 pad;
+	__u8 protocol;
+	__be16 port; /* network order, so that a block of ports is a prefix */
+};
+
+/* Bits of a whole range_key behind its prefix. */
+#define RANGE_BITS 96
 
 struct counter {
 	__u64 packets;
@@ -100,6 +114,14 @@ struct {
 	__type(key, struct verdict_key);
 	__type(value, __u64); /* tag << 48 | action << 32 | rule */
 } verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct range_key);
+	__type(value, __u64); /* as in verdicts; the tag is that of port 0 */
+} ranges SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -27,37 +27,61 @@ static __always_inline int verdict_word(const struct verdict_key *k, __u64 *word
 	return -1;
 }
 
-/* Asks the verdict table in the order of VerdictKey. Returns the word, or 0 (a Deny without rule) when there is none. */
-__noinline __u64 find_verdict(__u32 profile, __u32 group, __u32 protocol, __u32 port)
+/* The same for the smallest block of ports that holds port. k has port 0. */
+static __always_inline int range_word(const struct verdict_key *k, __u16 port, __u64 *word)
 {
-	struct verdict_key k = { .profile = profile, .group = group, .port = port, .protocol = protocol };
+	struct range_key key = {
+		.prefix = RANGE_BITS, .profile = k->profile, .group = k->group, .protocol = k->protocol, .port = bpf_htons(port),
+	};
+
+	for (int i = 0; i < 2; i++) {
+		__u64 *v = bpf_map_lookup_elem(&ranges, &key);
+		if (!v)
+			return 0;
+		*word = read_once(v);
+		if (*word >> 48 == verdict_tag(k))
+			return 1;
+	}
+	return -1;
+}
+
+/*
+ * Asks the tables in the order of VerdictKey. Returns the word, or 0 (a Deny without rule) when there is none. in_ranges: the profile has entries
+ * in the table of ranges.
+ */
+__noinline __u64 find_verdict(__u32 profile, __u32 group, __u32 protocol, __u32 port, __u32 in_ranges)
+{
+	struct verdict_key k = { .profile = profile, .group = group };
 	__u64 word = 0;
 	int found;
 
-	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_SCTP) {
-		k.protocol = 0;
-		k.port = 0;
-	}
+	if (has_ports(protocol))
+		k.protocol = protocol;
 	for (int i = 0; i < 2; i++) {
-		if (port) {
+		if (k.protocol && port) {
+			k.port = port;
 			found = verdict_word(&k, &word);
 			if (found)
 				return found > 0 ? word : 0;
 			k.port = 0;
 		}
+		if (k.protocol && in_ranges) {
+			found = range_word(&k, port, &word);
+			if (found)
+				return found > 0 ? word : 0;
+		}
 		found = verdict_word(&k, &word);
 		if (found)
 			return found > 0 ? word : 0;
 		k.group = GROUP_ANY;
-		k.port = k.protocol ? port : 0;
 	}
 	return 0;
 }
 
 /* Accept is 1. Otherwise p->judgement says why not. */
-static __always_inline int judge_profile(struct packet *p, __u32 profile, __u32 group, int egress, int counted)
+static __always_inline int judge_profile(struct packet *p, __u32 profile, __u32 in_ranges, __u32 group, int egress, int counted)
 {
-	__u64 word = find_verdict(profile, group, p->flow.protocol, p->flow.server_port);
+	__u64 word = find_verdict(profile, group, p->flow.protocol, p->flow.server_port, in_ranges);
 	__u32 rule = (__u32)word;
 
 	if ((word >> 32) & 1) {
@@ -88,9 +112,9 @@ __noinline int judge(struct packet *p, int counted)
 	client = &p->ends[p->flow.client % ENDS];
 	server = &p->ends[p->flow.server % ENDS];
 	from_node = client->node && p->hook != NF_INET_FORWARD;
-	if (client->egress && !judge_profile(p, client->egress, server->group, 1, counted))
+	if (client->egress && !judge_profile(p, client->egress, client->egress_ranges, server->group, 1, counted))
 		return 0;
-	if (server->ingress && !from_node && !judge_profile(p, server->ingress, client->group, 0, counted))
+	if (server->ingress && !from_node && !judge_profile(p, server->ingress, server->ingress_ranges, client->group, 0, counted))
 		return 0;
 	return 1;
 }
