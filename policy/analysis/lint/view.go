@@ -1,0 +1,134 @@
+package lint
+
+import (
+	"iter"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// view is a world with what the checks ask of it again and again.
+type view struct {
+	*World
+	set        *policy.Set
+	namespaces map[string]*policy.Namespace
+	pods       map[string][]*policy.Pod // by namespace
+	// policies are those in effect, in the order of evaluation, without the isolations of namespaces.
+	policies []*policy.Policy
+}
+
+func newView(w *World) *view {
+	v := &view{World: w, set: w.Set(), namespaces: map[string]*policy.Namespace{}, pods: map[string][]*policy.Pod{}}
+	for _, ns := range w.Namespaces {
+		v.namespaces[ns.Name] = ns
+	}
+	for _, pod := range w.Pods {
+		if v.namespaces[pod.Namespace] != nil {
+			v.pods[pod.Namespace] = append(v.pods[pod.Namespace], pod)
+		}
+	}
+	for _, p := range w.Policies {
+		if p.InEffect(v.namespaces[p.Ref.Namespace]) {
+			v.policies = append(v.policies, p)
+		}
+	}
+	policy.Sort(v.policies)
+	return v
+}
+
+// line is one rule of a policy in effect.
+type line struct {
+	policy    *policy.Policy
+	direction policy.Direction
+	*policy.Rule
+}
+
+// lines goes through all rules in the order of evaluation, ingress before egress.
+func (v *view) lines() iter.Seq[line] {
+	return func(yield func(line) bool) {
+		for _, d := range policy.Directions {
+			for _, p := range v.policies {
+				for i := range p.Rules[d] {
+					if !yield(line{p, d, &p.Rules[d][i]}) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// finding begins a finding about a field of the line's policy.
+func (l line) finding(field, message, advice string) Finding {
+	if field == "" {
+		field = l.Field
+	}
+	return Finding{Ref: l.policy.Ref, Field: field, Message: message, Advice: advice}
+}
+
+// selected returns the pods that the selector selects.
+func (v *view) selected(s *policy.PodSelector) []*policy.Pod {
+	return v.filter(func(ns *policy.Namespace, pod *policy.Pod) bool { return s.Matches(ns, pod) })
+}
+
+// inHostNetwork returns the pods that the selector would select if they were not in their node's network.
+func (v *view) inHostNetwork(s *policy.PodSelector) []*policy.Pod {
+	return v.filter(func(ns *policy.Namespace, pod *policy.Pod) bool {
+		return pod.HostNetwork && s.MatchesNamespace(ns) && s.Pods.Matches(pod.Labels)
+	})
+}
+
+// anywhere returns the pods of all namespaces that have the labels.
+func (v *view) anywhere(labels policy.Selector) []*policy.Pod {
+	return v.filter(func(_ *policy.Namespace, pod *policy.Pod) bool { return !pod.HostNetwork && labels.Matches(pod.Labels) })
+}
+
+func (v *view) filter(keep func(*policy.Namespace, *policy.Pod) bool) []*policy.Pod {
+	var kept []*policy.Pod
+	for _, pod := range v.Pods {
+		if ns := v.namespaces[pod.Namespace]; ns != nil && keep(ns, pod) {
+			kept = append(kept, pod)
+		}
+	}
+	return kept
+}
+
+// destinations returns the pods at which flows of the line end, and whether it is only pods.
+func (v *view) destinations(l line) (pods []*policy.Pod, only bool) {
+	if l.direction == policy.Ingress {
+		return v.selected(&l.policy.Subject), true
+	}
+	if l.Peers == nil {
+		return nil, false
+	}
+	for _, peer := range l.Peers {
+		if peer.Pods == nil {
+			return nil, false
+		}
+		for _, pod := range v.selected(peer.Pods) {
+			if !slices.Contains(pods, pod) {
+				pods = append(pods, pod)
+			}
+		}
+	}
+	return pods, true
+}
+
+// exists reports whether something besides policies says that there is such a namespace.
+func (v *view) exists(namespace string) bool {
+	return v.Written[namespace] || len(v.pods[namespace]) > 0 || isSystem(namespace) ||
+		slices.ContainsFunc(v.Services, func(s *policy.Service) bool { return s.Namespace == namespace })
+}
+
+// isSystem reports whether the namespace is in every cluster, so that nobody writes it into manifests.
+func isSystem(namespace string) bool {
+	switch namespace {
+	case metaSystem, corev1.NamespaceDefault, "kube-public", corev1.NamespaceNodeLease:
+		return true
+	}
+	return false
+}
+
+const metaSystem = "kube-system"

@@ -1,0 +1,170 @@
+package analysis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// Reach is what may pass from one group to another, in each family of addresses that both have.
+type Reach struct {
+	// Families are those that both groups have; none: no packet can go between them.
+	Families []Family
+	// Ports is by Family; empty for a family that is not in Families.
+	Ports [2]Ports
+}
+
+// Any returns what may pass in at least one family.
+func (r Reach) Any() Ports { return r.Ports[IPv4].Union(r.Ports[IPv6]) }
+
+// Uniform reports whether all families that both groups have allow the same.
+func (r Reach) Uniform() bool { return len(r.Families) < 2 || r.Ports[IPv4].Equal(r.Ports[IPv6]) }
+
+// Equal reports whether both allow the same, in the same families.
+func (r Reach) Equal(o Reach) bool {
+	return slices.Equal(r.Families, o.Families) && r.Ports[IPv4].Equal(o.Ports[IPv4]) && r.Ports[IPv6].Equal(o.Ports[IPv6])
+}
+
+// String says in words what may pass; each family for itself where they differ.
+func (r Reach) String() string {
+	switch {
+	case len(r.Families) == 0:
+		return "no common address family"
+	case r.Uniform():
+		return r.Any().String()
+	}
+	texts := make([]string, len(r.Families))
+	for i, f := range r.Families {
+		texts[i] = fmt.Sprintf("%s (%s)", r.Ports[f], f)
+	}
+	return strings.Join(texts, " | ")
+}
+
+// side is an endpoint as the subject of one direction: the policies that select it, and the set of just these. Policies that do not select it have
+// no say, and a small set decides faster.
+type side struct {
+	selecting []*policy.Policy
+	set       *policy.Set
+}
+
+type sideKey struct {
+	end *endpoint
+	d   policy.Direction
+}
+
+func (v *view) side(e *endpoint, d policy.Direction) *side {
+	key := sideKey{e, d}
+	if s := v.sides[key]; s != nil {
+		return s
+	}
+	s := &side{}
+	if e.kind == Pods {
+		s.selecting = v.set.Selecting(e.pod, d)
+	}
+	var policies []*policy.Policy
+	for _, p := range s.selecting {
+		// NewSet adds the isolations of namespaces by itself.
+		if p != v.namespaces[e.pod.Namespace].Isolation {
+			policies = append(policies, p)
+		}
+	}
+	s.set = policy.NewSet(v.world.Namespaces, v.world.Nodes, policies)
+	v.sides[key] = s
+	return s
+}
+
+// judge returns what one direction says about a flow from src to dst. policy.Evaluate decides.
+func (v *view) judge(d policy.Direction, src, dst *endpoint, f Family, protocol policy.Protocol, port uint16) policy.Reason {
+	subject := src
+	flow := policy.Flow{Source: src.subject(f), Destination: dst.peer(f), Protocol: protocol, Port: port}
+	if d == policy.Ingress {
+		subject = dst
+		flow.Source, flow.Destination = src.peer(f), dst.subject(f)
+	}
+	decision := policy.Evaluate(v.side(subject, d).set, flow)
+	if d == policy.Ingress {
+		return decision.Ingress.Reason
+	}
+	return decision.Egress.Reason
+}
+
+// Verdict is the answer for one flow between two groups: what each direction says, and why.
+type Verdict struct {
+	Egress, Ingress policy.Reason
+}
+
+// Action is Accept when both directions accept, otherwise Deny.
+func (v Verdict) Action() policy.Action {
+	return policy.Decision{Egress: policy.Judgement{Reason: v.Egress}, Ingress: policy.Judgement{Reason: v.Ingress}}.Action()
+}
+
+func (v *view) verdict(src, dst *endpoint, f Family, protocol policy.Protocol, port uint16) Verdict {
+	return Verdict{
+		Egress:  v.judge(policy.Egress, src, dst, f, protocol, port),
+		Ingress: v.judge(policy.Ingress, src, dst, f, protocol, port),
+	}
+}
+
+// reach asks once for every stretch of ports that no rule of the two sides cuts.
+func (v *view) reach(src, dst *endpoint) Reach {
+	var r Reach
+	for _, f := range Families {
+		if !src.hasFamily(f) || !dst.hasFamily(f) {
+			continue
+		}
+		r.Families = append(r.Families, f)
+		if src.kind != Pods && dst.kind != Pods {
+			r.Ports[f] = AllPorts()
+			continue
+		}
+		r.Ports[f] = v.allowed(src, dst, f)
+	}
+	return r
+}
+
+func (v *view) allowed(src, dst *endpoint, f Family) Ports {
+	allowed := Ports{other: v.verdict(src, dst, f, policy.OtherProtocols, 0).Action() == policy.Accept}
+	for i, protocol := range numbered {
+		for _, s := range segments(v.cuts(src, dst, protocol)) {
+			if v.verdict(src, dst, f, protocol, s.First).Action() == policy.Accept {
+				allowed.ranges[i] = appendRange(allowed.ranges[i], s)
+			}
+		}
+	}
+	return allowed
+}
+
+// cuts returns the ports at which a decision between the two can change.
+func (v *view) cuts(src, dst *endpoint, protocol policy.Protocol) []int {
+	starts := []int{1}
+	for _, s := range [...]struct {
+		end *endpoint
+		d   policy.Direction
+	}{{src, policy.Egress}, {dst, policy.Ingress}} {
+		for _, p := range v.side(s.end, s.d).selecting {
+			for i := range p.Rules[s.d] {
+				starts = appendCuts(starts, p.Rules[s.d][i].Ports, dst.pod, protocol)
+			}
+		}
+	}
+	return starts
+}
+
+func appendCuts(starts []int, ports []policy.Port, destination *policy.Pod, protocol policy.Protocol) []int {
+	for _, p := range ports {
+		switch {
+		case p.Protocol != protocol:
+		case p.Name == "" && p.Number != 0:
+			starts = append(starts, int(p.Number), max(int(p.Number), int(p.End))+1)
+		case p.Name != "" && destination != nil:
+			for _, named := range destination.Ports {
+				if named.Name == p.Name && named.Protocol == protocol {
+					starts = append(starts, int(named.Number), int(named.Number)+1)
+				}
+			}
+		}
+	}
+	return starts
+}
