@@ -1,0 +1,95 @@
+package probe
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/hedgerow-net/hedgerow/policy"
+	"github.com/hedgerow-net/hedgerow/policy/analysis"
+)
+
+// layout says which address of a world lives where.
+type layout struct {
+	nodes []*nodeLayout // those with pods of their own, by name
+	// outside are the addresses of everything else: strangers, nodes without pods, pods that are over.
+	outside []netip.Addr
+	// podAddresses are all addresses that pods have or had.
+	podAddresses []netip.Addr
+}
+
+// nodeLayout is one node and its pods. The name is empty for the node of the pods that name none.
+type nodeLayout struct {
+	name      string
+	addresses []netip.Addr
+	pods      []*policy.Pod
+}
+
+// layOut finds a place for every address of the world, and for others as strangers. The error names two who claim one address.
+func layOut(w *analysis.World, others []netip.Addr) (*layout, error) {
+	l := &layout{}
+	owners := map[netip.Addr]string{}
+	byName := map[string]*nodeLayout{}
+	for _, p := range w.Pods {
+		if !p.HostNetwork {
+			l.podAddresses = append(l.podAddresses, p.Addresses...)
+		}
+		if p.HostNetwork || p.Terminated || len(p.Addresses) == 0 {
+			continue
+		}
+		for _, a := range p.Addresses {
+			if other, taken := owners[a]; taken {
+				return nil, fmt.Errorf("lay out nodes: %s is the address of both %s and %s, and nothing passes there until one of them gives it up", a, other, p)
+			}
+			owners[a] = p.String()
+		}
+		if byName[p.Node] == nil {
+			byName[p.Node] = &nodeLayout{name: p.Node}
+		}
+		byName[p.Node].pods = append(byName[p.Node].pods, p)
+	}
+	l.placeNodes(w, byName, owners)
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		l.nodes = append(l.nodes, byName[name])
+	}
+	l.stay(l.podAddresses, owners)
+	l.stay(others, owners)
+	return l, nil
+}
+
+// placeNodes gives their addresses to the nodes: those of the node and those of the pods in its network. Nodes without pods of their own are
+// strangers to the others.
+func (l *layout) placeNodes(w *analysis.World, byName map[string]*nodeLayout, owners map[netip.Addr]string) {
+	place := func(node string, addresses []netip.Addr) {
+		n := byName[node]
+		if n == nil || node == "" {
+			l.stay(addresses, owners)
+			return
+		}
+		for _, a := range addresses {
+			if owners[a] == "" {
+				owners[a] = "node " + node
+				n.addresses = append(n.addresses, a)
+			}
+		}
+	}
+	for _, n := range w.Nodes {
+		place(n.Name, n.Addresses)
+	}
+	for _, p := range w.Pods {
+		if p.HostNetwork && !p.Terminated {
+			place(p.Node, p.Addresses)
+		}
+	}
+}
+
+// stay leaves addresses that nobody has outside.
+func (l *layout) stay(addresses []netip.Addr, owners map[netip.Addr]string) {
+	for _, a := range addresses {
+		if owners[a] == "" {
+			owners[a] = "outside"
+			l.outside = append(l.outside, a)
+		}
+	}
+}

@@ -1,0 +1,9 @@
+package probe
+
+import (
+	"testing"
+
+	"github.com/hedgerow-net/hedgerow/internal/lab"
+)
+
+func TestMain(m *testing.M) { lab.Main(m) }

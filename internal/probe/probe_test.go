@@ -1,0 +1,179 @@
+package probe
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/hedgerow-net/hedgerow/policy"
+	"github.com/hedgerow-net/hedgerow/policy/analysis"
+)
+
+// pod returns a pod of namespace "shop" with its name as label app.
+func pod(name, node string, addresses ...string) *policy.Pod {
+	p := &policy.Pod{Namespace: "shop", Name: name, Node: node, Labels: map[string]string{"app": name}}
+	for _, a := range addresses {
+		p.Addresses = append(p.Addresses, netip.MustParseAddr(a))
+	}
+	return p
+}
+
+func namespace(name string) *policy.Namespace {
+	return policy.FromNamespace(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+}
+
+// onlyFrom is a policy of namespace shop: only the one app reaches the other, on one TCP port.
+func onlyFrom(from, to string, port int) *policy.Policy {
+	number := intstr.FromInt(port)
+	return policy.FromNetworkPolicy(&networkingv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: from + "-to-" + to},
+		Spec: networkingv1.NetworkPolicySpec{
+			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"app": to}},
+			Ingress: []networkingv1.NetworkPolicyIngressRule{{
+				From:  []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": from}}}},
+				Ports: []networkingv1.NetworkPolicyPort{{Port: &number}},
+			}},
+		},
+	})
+}
+
+// shop is two nodes with three pods: web and db on one, far on the other; node c has no pods.
+func shop(policies ...*policy.Policy) *analysis.World {
+	nodes := []*policy.Node{
+		{Name: "a", Addresses: []netip.Addr{netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("fd01::1")}},
+		{Name: "b", Addresses: []netip.Addr{netip.MustParseAddr("192.168.0.2"), netip.MustParseAddr("fd01::2")}},
+		{Name: "c", Addresses: []netip.Addr{netip.MustParseAddr("192.168.0.3"), netip.MustParseAddr("fd01::3")}},
+	}
+	host := pod("host", "a", "192.168.0.1", "fd01::1")
+	host.HostNetwork = true
+	over := pod("over", "a", "10.0.0.9", "fd00::9")
+	over.Terminated = true
+	return &analysis.World{
+		Namespaces: []*policy.Namespace{namespace("shop")}, Nodes: nodes, Policies: policies,
+		Pods: []*policy.Pod{
+			pod("web", "a", "10.0.0.1", "fd00::1"), pod("db", "a", "10.0.0.2", "fd00::2"), pod("far", "b", "10.99.0.1", "fd00:99::1"), host, over,
+		},
+	}
+}
+
+// ends of the shop's flows, of both families. The last is a stranger.
+var ends = map[string][2]string{
+	"web": {"10.0.0.1", "fd00::1"}, "db": {"10.0.0.2", "fd00::2"}, "far": {"10.99.0.1", "fd00:99::1"}, "a": {"192.168.0.1", "fd01::1"},
+	"b": {"192.168.0.2", "fd01::2"}, "c": {"192.168.0.3", "fd01::3"}, "over": {"10.0.0.9", "fd00::9"}, "stranger": {"203.0.113.7", "2001:db8::7"},
+}
+
+// protocols are what every pair of ends is probed with.
+var protocols = []struct {
+	policy.Protocol
+	port uint16
+}{{policy.TCP, 80}, {policy.TCP, 81}, {policy.UDP, 80}, {policy.SCTP, 80}, {policy.OtherProtocols, 0}}
+
+// everything returns the flows between all ends, in both families.
+func everything() (flows []Flow, names []string) {
+	for from, sources := range ends {
+		for to, destinations := range ends {
+			for i := range sources {
+				for _, p := range protocols {
+					f := Flow{netip.MustParseAddr(sources[i]), netip.MustParseAddr(destinations[i]), p.Protocol, p.port}
+					flows, names = append(flows, f), append(names, from+" to "+to+": "+f.String())
+				}
+			}
+		}
+	}
+	return flows, names
+}
+
+func strangers() (addresses []netip.Addr) {
+	for _, pair := range ends {
+		for _, a := range pair {
+			addresses = append(addresses, netip.MustParseAddr(a))
+		}
+	}
+	return addresses
+}
+
+func newSet(t testing.TB) *Set {
+	t.Helper()
+	s, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// TestProbe: everybody talks to everybody in every way, and gets through exactly where the evaluator says so, also after the world has changed under
+// the running nodes.
+func TestProbe(t *testing.T) {
+	s := newSet(t)
+	flows, names := everything()
+	for _, test := range []struct {
+		name   string
+		world  *analysis.World
+		denied bool
+	}{
+		{"nothing is isolated", shop(), false},
+		{"the db takes only the web's connections", shop(onlyFrom("web", "db", 80)), true},
+		{"the policy changes", shop(onlyFrom("far", "db", 81), onlyFrom("db", "far", 80)), true},
+		{"it is gone", shop(), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := s.Update(test.world, strangers()); err != nil {
+				t.Fatal(err)
+			}
+			want := make([]bool, len(flows))
+			denied := 0
+			for i, f := range flows {
+				want[i] = evaluate(test.world, f)
+				if !want[i] {
+					denied++
+				}
+			}
+			if (denied > 0) != test.denied {
+				t.Fatalf("%d of %d flows should be denied", denied, len(flows))
+			}
+			answers, err := s.Probe(context.Background(), flows, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, a := range answers {
+				if (a.Outcome == Passed) != want[i] || a.Outcome == Rejected {
+					t.Errorf("%s: %s (%s), want passed: %t", names[i], a.Outcome, a.Reason, want[i])
+				}
+			}
+		})
+	}
+}
+
+// evaluate says what should become of a flow in the shop.
+func evaluate(w *analysis.World, f Flow) bool {
+	flow := policy.Flow{Source: endOf(w, f.Source), Destination: endOf(w, f.Destination), Protocol: f.Protocol, Port: f.Port}
+	return policy.Evaluate(w.Set(), flow).Action() == policy.Accept
+}
+
+func endOf(w *analysis.World, a netip.Addr) policy.End {
+	for _, p := range w.Pods {
+		for _, own := range p.Addresses {
+			if own == a && !p.HostNetwork {
+				return policy.End{Place: policy.InPod, Pod: p, Address: a}
+			}
+		}
+	}
+	return policy.OutsideEnd(a)
+}
+
+func TestLayOutRefusesTwoClaims(t *testing.T) {
+	w := shop()
+	w.Pods = append(w.Pods, pod("thief", "b", "10.0.0.1"))
+	_, err := layOut(w, nil)
+	want := "lay out nodes: 10.0.0.1 is the address of both shop/web and shop/thief, and nothing passes there until one of them gives it up"
+	if err == nil || err.Error() != want {
+		t.Errorf("layOut() = %v", cmp.Diff(want, err))
+	}
+}

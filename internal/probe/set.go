@@ -1,0 +1,162 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/hedgerow-net/hedgerow/internal/datapath/ebpf"
+	"github.com/hedgerow-net/hedgerow/policy/analysis"
+)
+
+// Set is a set of throw-away nodes around one outside. It holds one world at a time. It is not safe for concurrent use; several sets do not know
+// of each other.
+type Set struct {
+	fs      *bpffs
+	outside *space
+	hosts   *port // the outside's own addresses
+	nodes   []*node
+	homes   map[netip.Addr]*space
+}
+
+// ErrUnable is wrapped by the error of New when it is this machine that cannot probe: no root, or a kernel that lacks something.
+var ErrUnable = errors.New("cannot send real packets here")
+
+// New makes a set without nodes. It needs root, and a kernel that can run the datapath; the error says what is missing. Close it.
+func New() (*Set, error) {
+	if os.Geteuid() != 0 {
+		return nil, fmt.Errorf("%w: network namespaces and the datapath need root: run this with sudo", ErrUnable)
+	}
+	if err := ebpf.CheckKernel(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnable, err)
+	}
+	s := &Set{}
+	var err error
+	if s.fs, err = newBPFFS(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnable, err)
+	}
+	if s.outside, err = newSpace(routing...); err == nil {
+		s.hosts, err = portOf(s.outside, "lo")
+	}
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("%w: %w", ErrUnable, err)
+	}
+	return s, nil
+}
+
+// Update puts the world in place of the former one: nodes, pods with exactly their addresses, policies. Addresses of others that the world does not know
+// become strangers outside. What old and new world have in common stays as it is. After an error the set is of no more use.
+func (s *Set) Update(w *analysis.World, others []netip.Addr) error {
+	l, err := layOut(w, others)
+	if err != nil {
+		return err
+	}
+	for len(s.nodes) < len(l.nodes) {
+		n, err := newNode(len(s.nodes), s.outside, s.fs)
+		if err != nil {
+			return err
+		}
+		s.nodes = append(s.nodes, n)
+	}
+	if err := s.hosts.have(l.outside); err != nil {
+		return fmt.Errorf("make strangers: %w", err)
+	}
+	for i, n := range s.nodes {
+		in := &nodeLayout{}
+		if i < len(l.nodes) {
+			in = l.nodes[i]
+		}
+		if err := n.update(w, in, l.podAddresses); err != nil {
+			return fmt.Errorf("bring node %q to the world: %w", in.name, err)
+		}
+	}
+	s.settle(l)
+	return nil
+}
+
+// settle notes who lives where.
+func (s *Set) settle(l *layout) {
+	s.homes = map[netip.Addr]*space{}
+	for _, a := range l.outside {
+		s.homes[a] = s.outside
+	}
+	for _, n := range s.nodes {
+		for a := range n.up.addresses {
+			s.homes[a] = n.space
+		}
+		for _, slot := range n.slots {
+			for a := range slot.inner.addresses {
+				s.homes[a] = slot.space
+			}
+		}
+	}
+}
+
+// Probe sends every flow's packets and waits for answers: until all flows that should pass by allowed have answered, but no longer than a limit, and then a
+// little for the others. allowed may be nil: then nothing is expected and every flow gets the same time. Flows are told apart by
+// their source ports, so they never share a tracked connection. The error is about the probing itself.
+func (s *Set) Probe(ctx context.Context, flows []Flow, allowed []bool) ([]Answer, error) {
+	for _, f := range flows {
+		if err := f.Check(); err != nil {
+			return nil, err
+		}
+		for _, a := range [...]netip.Addr{f.Source, f.Destination} {
+			if s.homes[a] == nil {
+				return nil, fmt.Errorf("probe %s: nobody in the set has %s", f, a)
+			}
+		}
+	}
+	for _, n := range s.nodes {
+		n.drops.forget()
+	}
+	answers := make([]Answer, len(flows))
+	for at := 0; at < len(flows); at += maxProbes {
+		end := min(at+maxProbes, len(flows))
+		var expected []bool
+		if allowed != nil {
+			expected = allowed[at:end]
+		}
+		if err := s.volley(ctx, flows[at:end], expected, answers[at:end]); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
+
+// volley probes some flows at once.
+func (s *Set) volley(ctx context.Context, flows []Flow, allowed []bool, answers []Answer) error {
+	r, err := newRound(s.homes, flows, allowed)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	if err := r.run(ctx); err != nil {
+		return err
+	}
+	for i, p := range r.probes {
+		answers[i] = Answer{Outcome: p.outcome}
+		if p.outcome == Passed {
+			continue
+		}
+		for _, n := range s.nodes {
+			if text := n.drops.of(p.tuple()); text != "" {
+				answers[i].Reason = text
+			}
+		}
+	}
+	return nil
+}
+
+// Close gives everything back to the kernel.
+func (s *Set) Close() {
+	for _, n := range s.nodes {
+		n.close()
+	}
+	if s.outside != nil {
+		s.outside.close()
+	}
+	s.fs.close()
+}
