@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -34,9 +33,7 @@ func FromAlphaNetworkPolicy(np *v1alpha1.NetworkPolicy, errs field.ErrorList) *P
 	if np.Spec.AllowIncoming != nil && !fatal(errs) {
 		p.Rules[Ingress] = []Rule{alphaRule(np.Namespace, np.Spec.AllowIncoming)}
 	}
-	if len(errs) > 0 {
-		p.Problems = []Problem{{Message: alphaProblem(errs, fatal(errs))}}
-	}
+	p.Problems = alphaProblems(errs)
 	return p
 }
 
@@ -50,25 +47,30 @@ func fatal(errs field.ErrorList) bool {
 	return false
 }
 
-func alphaProblem(errs field.ErrorList, fatal bool) string {
+func alphaProblems(errs field.ErrorList) []Problem {
 	consequence := "that entry matches nothing"
-	if fatal {
+	if fatal(errs) {
 		consequence = "until that is changed the policy allows nothing"
 	}
-	more := ""
-	if len(errs) > 1 {
-		more = fmt.Sprintf(" (and %d more)", len(errs)-1)
+	var found problems
+	for _, err := range errs {
+		found = append(found, Problem{Field: err.Field, Message: err.ErrorBody()})
 	}
-	return fmt.Sprintf("%v%s; %s", errs[0], more, consequence)
+	return found.followedBy(consequence)
 }
 
 func alphaRule(namespace string, allow *v1alpha1.AllowIncoming) Rule {
-	rule := Rule{Action: Accept}
+	path := field.NewPath("spec", "allowIncoming")
+	rule := Rule{Action: Accept, Field: path.String()}
 	for i := range allow.From {
-		rule.Peers = append(rule.Peers, alphaPeer(namespace, &allow.From[i]))
+		peer := alphaPeer(namespace, &allow.From[i])
+		peer.Field = path.Child("from").Index(i).String()
+		rule.Peers = append(rule.Peers, peer)
 	}
 	for i := range allow.ToPorts {
-		rule.Ports = append(rule.Ports, alphaPort(&allow.ToPorts[i]))
+		port := alphaPort(&allow.ToPorts[i])
+		port.Field = path.Child("toPorts").Index(i).String()
+		rule.Ports = append(rule.Ports, port)
 	}
 	return rule
 }

@@ -60,3 +60,20 @@ problem: spec.allowIncoming.from[0].pods[-]: Invalid value: "-": label key name 
 		})
 	}
 }
+
+func TestFromAlphaObjectRemembersFields(t *testing.T) {
+	p := alphaPolicy(t, "ns", "p", `{allowIncoming: {from: [{pods: {}}, {}], toPorts: [{port: 80}]}}`)
+	want := "spec.allowIncoming\nspec.allowIncoming.from[0]\nspec.allowIncoming.from[1]\nspec.allowIncoming.toPorts[0]\n"
+	if diff := cmp.Diff(want, fields(p)); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+	p = alphaPolicy(t, "ns", "p", `{allowIncoming: {from: [{}], toPorts: [{port: 0}, {port: 80, protocol: X}]}}`)
+	var got []string
+	for _, problem := range p.Problems {
+		got = append(got, problem.Field)
+	}
+	wantProblems := []string{"spec.allowIncoming.from[0]", "spec.allowIncoming.toPorts[0].port", "spec.allowIncoming.toPorts[1].protocol"}
+	if diff := cmp.Diff(wantProblems, got); diff != "" || len(p.Rules[Ingress]) > 0 {
+		t.Errorf("rules %v, fields of problems (-want +got):\n%s", p.Rules[Ingress], diff)
+	}
+}

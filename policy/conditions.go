@@ -72,16 +72,3 @@ func partiallyInvalid(p *Policy) metav1.Condition {
 	c.Message = shorten(p.Problem(), maxConditionMessage)
 	return c
 }
-
-// shorten cuts a text to at most this many bytes, and shows that it did.
-func shorten(text string, limit int) string {
-	const cut = " …"
-	if len(text) <= limit {
-		return text
-	}
-	end := limit - len(cut)
-	for end > 0 && text[end]&0xC0 == 0x80 { // not in the middle of a character
-		end--
-	}
-	return text[:end] + cut
-}
