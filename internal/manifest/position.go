@@ -1,13 +1,65 @@
 package manifest
 
-import "github.com/hedgerow-net/hedgerow/policy"
+import (
+	"strconv"
+	"strings"
 
-// node is the parsed document of an object.
-type node struct{}
+	"github.com/hedgerow-net/hedgerow/policy"
+)
 
-// At returns the position of a field, such as "spec.egress[0].to[1].ipBlock"; of a field that was not written, that of the nearest
-// enclosing one that was.
-func (o *Object) At(field string) Position { return o.Position }
+// At returns the position of a field, such as "spec.egress[0].to[1].ipBlock" or "metadata.labels[app]"; of a field that was not written,
+// that of the nearest enclosing one that was.
+func (o *Object) At(field string) Position {
+	position := o.Position
+	for v := o.value; v != nil && field != ""; {
+		var line int
+		v, line, field = v.step(field)
+		if v != nil {
+			position.Line = line
+		}
+	}
+	return position
+}
 
-// ObjectOf returns the object that a policy was made from; nil when there is none.
-func (w *World) ObjectOf(ref policy.Ref) *Object { return nil }
+// step follows the first part of a path, and returns the rest of the path; nil when there is no such part.
+func (v *value) step(path string) (*value, int, string) {
+	if index, rest, found := strings.Cut(strings.TrimPrefix(path, "["), "]"); found && path[0] == '[' {
+		rest = strings.TrimPrefix(rest, ".")
+		if f := v.field(index); f != nil {
+			return f.value, f.line, rest
+		}
+		if i, err := strconv.Atoi(index); err == nil && 0 <= i && i < len(v.entries) {
+			return v.entries[i], v.entries[i].line, rest
+		}
+		return nil, 0, ""
+	}
+	// Names may hold dots: the longest that fits is meant.
+	var best *fieldValue
+	for i := range v.fields {
+		f := &v.fields[i]
+		rest, fits := strings.CutPrefix(path, f.name)
+		if fits && (rest == "" || rest[0] == '.' || rest[0] == '[') && (best == nil || len(f.name) > len(best.name)) {
+			best = f
+		}
+	}
+	if best == nil {
+		return nil, 0, ""
+	}
+	return best.value, best.line, strings.TrimPrefix(path[len(best.name):], ".")
+}
+
+// refKey is a policy.Ref without the value of an annotation.
+type refKey struct {
+	kind            policy.Kind
+	namespace, name string
+}
+
+func keyOf(ref policy.Ref) refKey {
+	if ref.Kind == policy.KindNamespaceIsolation {
+		return refKey{ref.Kind, ref.Namespace, ""}
+	}
+	return refKey{ref.Kind, ref.Namespace, ref.Name}
+}
+
+// ObjectOf returns the object that a policy was made from, which for the isolation of a namespace is the namespace; nil when there is none.
+func (w *World) ObjectOf(ref policy.Ref) *Object { return w.byRef[keyOf(ref)] }

@@ -1,71 +1,132 @@
 package manifest
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
-
-	"github.com/hedgerow-net/hedgerow/policy"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
-// Read reads manifests into a world. A path is a file, or "-" for stdin.
+// Read reads manifests into a world. A path is a file; a folder, which stands for every .yaml, .yml and .json file below it except hidden ones
+// and kustomizations; or "-" for stdin. A file that is named twice counts once. An error of a manifest is an *Error: it says file and line.
 func Read(paths []string, stdin io.Reader) (*World, error) {
-	w := &World{}
+	r := newReader()
 	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if path == "-" {
-			data, err = io.ReadAll(stdin)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read manifests: %w", err)
-		}
-		if err := w.read(path, data); err != nil {
+		if err := r.path(path, stdin); err != nil {
 			return nil, err
 		}
 	}
-	return w, nil
+	return r.finish()
 }
 
-func (w *World) read(path string, data []byte) error {
-	d := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
-	for {
-		var object map[string]any
-		if err := d.Decode(&object); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		if err := w.take(object); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
+// Error is what is wrong in a manifest, and where.
+type Error struct {
+	Position Position
+	// Message says, for people, what is wrong and, where that is known, what to write in its place.
+	Message string
+}
+
+func (e *Error) Error() string { return e.Position.String() + ": " + e.Message }
+
+// reader turns documents into objects, and those into a world.
+type reader struct {
+	world  *World
+	seen   map[string]bool // files and folders that were read, by their real path
+	shapes shapes
+	// names holds each object by what must be unique.
+	names map[objectName]*Object
+}
+
+func newReader() *reader {
+	return &reader{
+		world: &World{byRef: map[refKey]*Object{}}, seen: map[string]bool{}, shapes: shapes{}, names: map[objectName]*Object{},
 	}
 }
 
-func (w *World) take(object map[string]any) error {
-	from := runtime.DefaultUnstructuredConverter.FromUnstructured
-	switch object["kind"] {
-	case "Namespace":
-		ns := new(corev1.Namespace)
-		err := from(object, ns)
-		w.Namespaces = append(w.Namespaces, policy.FromNamespace(ns))
+func (r *reader) path(path string, stdin io.Reader) error {
+	if path == "-" {
+		data, err := io.ReadAll(stdin)
+		if err != nil {
+			return fmt.Errorf("read manifests from standard input: %w", err)
+		}
+		return r.file(path, data)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("read manifests: %w", err)
+	}
+	if again, err := r.again(path); again || err != nil {
 		return err
-	case "Pod":
-		pod := new(corev1.Pod)
-		err := from(object, pod)
-		w.Pods = append(w.Pods, policy.FromPod(pod))
+	}
+	if info.IsDir() {
+		return r.folder(path, stdin)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read manifests: %w", err)
+	}
+	return r.file(path, data)
+}
+
+// again reports whether the file or folder was read already, maybe by another name.
+func (r *reader) again(path string) (bool, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read manifests: %w", err)
+	}
+	before := r.seen[real]
+	r.seen[real] = true
+	return before, nil
+}
+
+func (r *reader) folder(path string, stdin io.Reader) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return fmt.Errorf("read manifests: %w", err)
+	}
+	for _, entry := range entries {
+		below := filepath.Join(path, entry.Name())
+		info, err := os.Stat(below) // what a symbolic link leads to
+		if err != nil {
+			return fmt.Errorf("read manifests: %w", err)
+		}
+		if !isManifest(entry.Name(), info.IsDir()) {
+			continue
+		}
+		if err := r.path(below, stdin); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isManifest reports whether an entry of a folder is read by itself. Kustomizations are no objects, and may lack a kind.
+func isManifest(name string, folder bool) bool {
+	extension := filepath.Ext(name)
+	base := strings.TrimSuffix(name, extension)
+	switch {
+	case strings.HasPrefix(name, "."):
+		return false
+	case folder:
+		return true
+	}
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, extension) && base != "kustomization"
+}
+
+func (r *reader) file(name string, data []byte) error {
+	documents, err := parse(name, data)
+	if err != nil {
 		return err
-	case "NetworkPolicy":
-		np := new(networkingv1.NetworkPolicy)
-		err := from(object, np)
-		w.Policies = append(w.Policies, policy.FromNetworkPolicy(np))
-		return err
+	}
+	for _, document := range documents {
+		if err := r.document(name, document, ""); err != nil {
+			return err
+		}
 	}
 	return nil
 }

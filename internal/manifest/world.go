@@ -19,6 +19,8 @@ type World struct {
 	Workloads []*Workload
 	// Objects are all objects of the manifests, in the order in which they were written.
 	Objects []*Object
+
+	byRef map[refKey]*Object
 }
 
 // Workload is an object with a pod template: Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob, ReplicationController.
@@ -47,11 +49,11 @@ type Object struct {
 	Namespace, Name string
 	// Position is the line on which the object begins.
 	Position Position
-	// Value is the object in the type of its API: *corev1.Pod, *networkingv1.NetworkPolicy, *v1alpha2.ClusterNetworkPolicy, the alpha API's
+	// Value is the object in the type of its API, its namespace filled in: *corev1.Pod, *networkingv1.NetworkPolicy, *v1alpha2.ClusterNetworkPolicy, the alpha API's
 	// *v1alpha1.NetworkPolicy and so on; nil for kinds that policies do not look at.
 	Value any
 	// Policy is what the object amounts to, for policies, and the isolation of a namespace (nil: not isolated).
 	Policy *policy.Policy
 
-	node node
+	value *value
 }

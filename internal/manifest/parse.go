@@ -1,0 +1,126 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// parse reads the documents of a file, which holds YAML or JSON. Empty documents are left out.
+func parse(file string, data []byte) ([]*value, error) {
+	if line := invalidLine(data); line > 0 {
+		return nil, &Error{Position{file, line}, "the file is not UTF-8 text"}
+	}
+	if parts := jsonDocuments(data); parts != nil {
+		return parseJSON(file, data, parts)
+	}
+	return parseYAML(file, data, 0)
+}
+
+// invalidLine returns the line of the first byte that is not UTF-8; 0: there is none.
+func invalidLine(data []byte) int {
+	if utf8.Valid(data) {
+		return 0
+	}
+	line := 1
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		if r == '\n' {
+			line++
+		}
+		data = data[size:]
+	}
+	return line
+}
+
+// jsonDocuments returns where each document of a stream of JSON objects ends; nil when it is no such stream.
+func jsonDocuments(data []byte) []int {
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return nil
+	}
+	var ends []int
+	for d := json.NewDecoder(bytes.NewReader(data)); ; {
+		var document json.RawMessage
+		err := d.Decode(&document)
+		if errors.Is(err, io.EOF) {
+			return ends
+		}
+		if err != nil {
+			return nil // flow style YAML looks alike
+		}
+		ends = append(ends, int(d.InputOffset()))
+	}
+}
+
+// parseJSON reads documents that are valid JSON, which YAML contains except for tabs between its parts.
+func parseJSON(file string, data []byte, ends []int) ([]*value, error) {
+	var all []*value
+	start, line := 0, 0
+	for _, end := range ends {
+		part := bytes.ReplaceAll(data[start:end], []byte("\t"), []byte(" "))
+		documents, err := parseYAML(file, part, line)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, documents...)
+		line += bytes.Count(part, []byte("\n"))
+		start = end
+	}
+	return all, nil
+}
+
+// parseYAML reads documents that are preceded by this many lines.
+func parseYAML(file string, data []byte, before int) ([]*value, error) {
+	var all []*value
+	for d := yaml.NewDecoder(bytes.NewReader(data)); ; {
+		var n yaml.Node
+		err := d.Decode(&n)
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, syntaxError(file, before, err)
+		}
+		t := tree{file: file, before: before, done: map[*yaml.Node]*value{}}
+		v, err := t.value(&n)
+		if err != nil {
+			return nil, err
+		}
+		if v.kind != scalarValue || v.scalar != nil {
+			all = append(all, v)
+		}
+	}
+}
+
+var atLine = regexp.MustCompile(`^line (\d+): `)
+
+// lateLine are the starts of messages whose line the parser counts from 0; those of its scanner are counted from 1.
+var lateLine = []string{
+	"did not find expected key", "did not find expected '-' indicator", "did not find expected node content", "did not find expected <",
+	"did not find expected ',' or",
+}
+
+// syntaxError gives an error of the parser its position.
+func syntaxError(file string, before int, err error) error {
+	line, message := 1, strings.TrimPrefix(err.Error(), "yaml: ")
+	if found := atLine.FindStringSubmatch(message); found != nil {
+		line, _ = strconv.Atoi(found[1]) // digits, and too many of them give the first line
+		message = strings.TrimPrefix(message, found[0])
+		for _, late := range lateLine {
+			if strings.HasPrefix(message, late) {
+				line++
+			}
+		}
+	}
+	return &Error{Position{file, before + max(line, 1)}, "not YAML: " + message}
+}

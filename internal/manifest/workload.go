@@ -1,0 +1,99 @@
+package manifest
+
+import (
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// WorkloadKind is a kind with a pod template, and how kubectl calls it for short.
+type WorkloadKind struct{ Kind, Short string }
+
+// WorkloadKinds are all kinds with a pod template.
+var WorkloadKinds = []WorkloadKind{
+	{"Deployment", "deploy"}, {"ReplicaSet", "rs"}, {"StatefulSet", "sts"}, {"DaemonSet", "ds"}, {"Job", "job"}, {"CronJob", "cronjob"},
+	{"ReplicationController", "rc"},
+}
+
+// template returns the pod template of an object; nil: it has none.
+func template(object any) *corev1.PodTemplateSpec {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		return &o.Spec.Template
+	case *appsv1.ReplicaSet:
+		return &o.Spec.Template
+	case *appsv1.StatefulSet:
+		return &o.Spec.Template
+	case *appsv1.DaemonSet:
+		return &o.Spec.Template
+	case *batchv1.Job:
+		return &o.Spec.Template
+	case *batchv1.CronJob:
+		return &o.Spec.JobTemplate.Spec.Template
+	case *corev1.ReplicationController:
+		return o.Spec.Template
+	}
+	return nil
+}
+
+// addWorkloads adds one pod for every object with a pod template, except those that another one of the manifests controls, as a Deployment
+// controls its ReplicaSets. The pod has the name of its workload; where a pod of that name is there already, the kind is put before
+// it: "deploy:web", which no object can be called.
+func (w *World) addWorkloads() {
+	taken, owners := map[[2]string]bool{}, map[objectName]bool{}
+	for _, p := range w.Pods {
+		taken[[2]string{p.Namespace, p.Name}] = true
+	}
+	for _, o := range w.Objects {
+		if template(o.Value) != nil {
+			owners[objectName{o.Kind.Group, o.Kind.Kind, o.Namespace, o.Name}] = true
+		}
+	}
+	for _, o := range w.Objects {
+		t := template(o.Value)
+		if t == nil || controlled(o, owners) {
+			continue
+		}
+		name := o.Name
+		if taken[[2]string{o.Namespace, name}] {
+			name = shortKind(o.Kind.Kind) + ":" + name
+		}
+		taken[[2]string{o.Namespace, name}] = true
+		pod := policy.FromPod(&corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: name, Labels: t.Labels}, Spec: t.Spec,
+		})
+		w.Pods = append(w.Pods, pod)
+		w.Workloads = append(w.Workloads, &Workload{Kind: o.Kind.Kind, Namespace: o.Namespace, Name: o.Name, Pod: pod})
+	}
+}
+
+func shortKind(kind string) string {
+	for _, k := range WorkloadKinds {
+		if k.Kind == kind {
+			return k.Short
+		}
+	}
+	return strings.ToLower(kind)
+}
+
+// controlled reports whether the object belongs to a workload of the manifests.
+func controlled(o *Object, owners map[objectName]bool) bool {
+	meta, ok := o.Value.(metav1.Object)
+	if !ok {
+		return false
+	}
+	owner := metav1.GetControllerOfNoCopy(meta)
+	if owner == nil {
+		return false
+	}
+	group, _, found := strings.Cut(owner.APIVersion, "/")
+	if !found {
+		group = ""
+	}
+	return owners[objectName{group, owner.Kind, o.Namespace, owner.Name}]
+}
