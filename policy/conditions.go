@@ -1,12 +1,14 @@
 package policy
 
 import (
+	"strings"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // The types of conditions in the status of cluster policies.
 const (
-	// ConditionAccepted is True when the policy takes part.
+	// ConditionAccepted is True when the policy takes part as it is written, as far as its rules are sound.
 	ConditionAccepted = "Accepted"
 	// ConditionPartiallyInvalid is True when something in the policy fails closed; its message lists what.
 	ConditionPartiallyInvalid = "PartiallyInvalid"
@@ -53,8 +55,20 @@ func setCondition(conditions []metav1.Condition, c metav1.Condition) []metav1.Co
 	return append(conditions, c)
 }
 
+// accepted is False where it is not clear whom the policy is about or when it is evaluated: what then remains of it are its denials.
 func accepted(p *Policy) metav1.Condition {
-	return metav1.Condition{Type: ConditionAccepted, Status: metav1.ConditionTrue, Reason: ReasonAccepted, Message: "The policy takes part in every decision about its subjects."}
+	c := metav1.Condition{Type: ConditionAccepted, Status: metav1.ConditionTrue, Reason: ReasonAccepted, Message: "The policy takes part in every decision about its subjects."}
+	var unclear []Problem
+	for _, problem := range p.Problems {
+		if strings.HasPrefix(problem.Field, "spec.subject") || problem.Field == "spec.tier" {
+			unclear = append(unclear, problem)
+		}
+	}
+	if len(unclear) > 0 {
+		c.Status, c.Reason = metav1.ConditionFalse, ReasonInvalid
+		c.Message = shorten(join(unclear, Problem.String, "", "; "), maxConditionMessage)
+	}
+	return c
 }
 
 // partiallyInvalid lists the problems. Where domain names are the only ones it says so in its reason, since they are the API's and nobody's mistake.
