@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/hedgerow-net/hedgerow/internal/controller"
 	"github.com/hedgerow-net/hedgerow/internal/standalone/apiserver"
 	"github.com/hedgerow-net/hedgerow/internal/standalone/controllers"
 	"github.com/hedgerow-net/hedgerow/internal/standalone/etcd"
@@ -180,6 +182,21 @@ func (i *Instance) startControllers() error {
 		})...)
 		i.child(c.name, "", func() *exec.Cmd { return exec.Command(program, args...) })
 	}
+	return nil
+}
+
+// startPolicyStatus starts what keeps the status of cluster policies. Nobody waits for it either.
+func (i *Instance) startPolicyStatus() error {
+	config := rest.CopyConfig(i.config)
+	config.UserAgent = "hedgerow-controller"
+	c, err := controller.New(config, i.log)
+	if err != nil {
+		return err
+	}
+	i.background("policy status", func(ctx context.Context) error {
+		c.Run(ctx)
+		return nil
+	})
 	return nil
 }
 

@@ -22,6 +22,8 @@ func (i *Instance) allowAgents(ctx context.Context) error {
 		rbac.PolicyRule().WithAPIGroups("").WithResources("pods", "namespaces", "nodes", "services").WithVerbs("get", "list", "watch"),
 		rbac.PolicyRule().WithAPIGroups("networking.k8s.io").WithResources("networkpolicies").WithVerbs("get", "list", "watch"),
 		rbac.PolicyRule().WithAPIGroups("net.alpha.kubernetes.io").WithResources("networkpolicys").WithVerbs("get", "list", "watch"),
+		rbac.PolicyRule().WithAPIGroups("policy.networking.k8s.io").
+			WithResources("clusternetworkpolicies", "adminnetworkpolicies", "baselineadminnetworkpolicies").WithVerbs("get", "list", "watch"),
 		rbac.PolicyRule().WithAPIGroups("", "events.k8s.io").WithResources("events").WithVerbs("create", "patch", "update"),
 	)
 	if _, err := i.client.RbacV1().ClusterRoles().Apply(ctx, role, applied); err != nil {

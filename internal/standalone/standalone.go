@@ -153,5 +153,8 @@ func (i *Instance) start(ctx context.Context) error {
 	if err := i.startControllers(); err != nil {
 		return err
 	}
+	if err := i.startPolicyStatus(); err != nil {
+		return err
+	}
 	return i.startNodes(ctx)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
 	apiextensionsclient "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset/typed/apiextensions/v1"
@@ -39,23 +40,27 @@ func newDefiner(config *rest.Config) (*definer, error) {
 	return &definer{definitions: clients.ApiextensionsV1().CustomResourceDefinitions(), api: clients.Discovery().RESTClient()}, nil
 }
 
-// EnsureCRDs creates or updates the definition of the alpha policy API and returns when policies can be written, read and
-// discovered. It ends with an error when the context does.
+// EnsureCRDs creates or updates the definitions of the policy APIs and returns when policies can be written, read and discovered. It ends
+// with an error when the context does.
 func EnsureCRDs(ctx context.Context, config *rest.Config) error {
 	definer, err := newDefiner(config)
 	if err != nil {
 		return err
 	}
-	return definer.definePolicy(ctx)
+	return definer.definePolicies(ctx)
 }
 
-// definePolicy makes the alpha policy API be served.
-func (d *definer) definePolicy(ctx context.Context) error {
-	crd, err := crds.NetworkPolicys()
+// definePolicies makes the policy APIs be served. They are defined all at once: most of the time goes by in waiting.
+func (d *definer) definePolicies(ctx context.Context) error {
+	all, err := crds.All()
 	if err != nil {
 		return err
 	}
-	return d.define(ctx, crd)
+	group, ctx := errgroup.WithContext(ctx)
+	for _, crd := range all {
+		group.Go(func() error { return d.define(ctx, crd) })
+	}
+	return group.Wait()
 }
 
 // define makes the definition be as wanted and returns when it is served. A definition of the same name that belongs to somebody else is

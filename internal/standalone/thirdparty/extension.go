@@ -27,7 +27,7 @@ const startHook = "third-party-resources"
 const restorePause = 250 * time.Millisecond
 
 // Extension is what this package adds to one API server: give WrapHandler, InstallAPIs and DescribeAPIs to it, and NewAdmission as a
-// plugin. When the server is ready the alpha policy API is served, and so is every kind that a stored ThirdPartyResource names.
+// plugin. When the server is ready the policy APIs are served, and so is every kind that a stored ThirdPartyResource names.
 type Extension struct {
 	log   *slog.Logger
 	kinds *kinds
@@ -109,7 +109,7 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// restore makes sure that the alpha policy API and all stored kinds are served. A kind that cannot be is reported and left out: it was
+// restore makes sure that the policy APIs and all stored kinds are served. A kind that cannot be is reported and left out: it was
 // served when it was created, so whatever stands in its way came later, and must not keep the server from starting.
 func (e *Extension) restore(ctx context.Context, resources *storage) error {
 	var stored *v1beta1.ThirdPartyResourceList
@@ -119,9 +119,9 @@ func (e *Extension) restore(ctx context.Context, resources *storage) error {
 			stored = list
 			break
 		}
-		e.log.Warn("the alpha policy API is not served yet", "attempt", attempt, "error", err)
+		e.log.Warn("the policy APIs are not served yet", "attempt", attempt, "error", err)
 		if err := sleep(ctx, restorePause); err != nil {
-			return fmt.Errorf("serve the alpha policy API: %w", err)
+			return fmt.Errorf("serve the policy APIs: %w", err)
 		}
 	}
 	for i := range stored.Items {
@@ -132,9 +132,9 @@ func (e *Extension) restore(ctx context.Context, resources *storage) error {
 	return nil
 }
 
-// tryRestore serves the alpha policy API and lists the stored resources.
+// tryRestore serves the policy APIs and lists the stored resources.
 func (e *Extension) tryRestore(ctx context.Context, resources *storage) (*v1beta1.ThirdPartyResourceList, error) {
-	if err := resources.definer.definePolicy(ctx); err != nil {
+	if err := resources.definer.definePolicies(ctx); err != nil {
 		return nil, err
 	}
 	return resources.all(ctx)
