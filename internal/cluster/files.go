@@ -74,7 +74,7 @@ func (s *Files) Run(ctx context.Context, emit func(Update)) error {
 // replace is the update that takes over all objects of another world.
 func replace(with *World) Update {
 	return func(w *World) {
-		w.Namespaces, w.Pods, w.Policies = with.Namespaces, with.Pods, with.Policies
+		w.Namespaces, w.Pods, w.Nodes, w.Policies = with.Namespaces, with.Pods, with.Nodes, with.Policies
 		if with.PodCIDRs != nil {
 			w.PodCIDRs = with.PodCIDRs
 		}
@@ -136,11 +136,11 @@ func (w *World) take(o *unstructured.Unstructured) error {
 	case corev1.SchemeGroupVersion.WithKind("Pod"):
 		update, err = convert(o, podUpdate)
 	case corev1.SchemeGroupVersion.WithKind("Node"):
-		update, err = convert(o, nodeUpdate)
+		update, err = convert(o, nodeUpdate(""))
 	case networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"):
 		update, err = convert(o, networkPolicyUpdate)
 	case v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.Kind):
-		update = alphaUpdate(o)
+		update = AlphaAPI().update(o)
 	case schema.GroupVersionKind{}:
 		return errors.New("not a Kubernetes object: apiVersion and kind are missing")
 	default:

@@ -21,18 +21,35 @@ func strip(object any) (any, error) {
 		}
 		return ns, nil
 	case *corev1.Node:
-		return &corev1.Node{ObjectMeta: stripMeta(&o.ObjectMeta), Spec: corev1.NodeSpec{PodCIDRs: o.Spec.PodCIDRs}}, nil
+		return &corev1.Node{
+			ObjectMeta: stripMeta(&o.ObjectMeta), Spec: corev1.NodeSpec{PodCIDRs: o.Spec.PodCIDRs}, Status: corev1.NodeStatus{Addresses: o.Status.Addresses},
+		}, nil
 	case *networkingv1.NetworkPolicy:
 		return &networkingv1.NetworkPolicy{ObjectMeta: stripMeta(&o.ObjectMeta), Spec: o.Spec}, nil
 	case *unstructured.Unstructured:
-		o.SetManagedFields(nil)
-		return o, nil
+		return stripUnstructured(o), nil
 	}
 	return object, nil
 }
 
+// stripMeta keeps the resource version for the informer, which tells changes by it.
 func stripMeta(m *metav1.ObjectMeta) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: m.Namespace, Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion, Generation: m.Generation, Labels: m.Labels}
+	return metav1.ObjectMeta{Namespace: m.Namespace, Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion, Labels: m.Labels}
+}
+
+// stripUnstructured keeps everything but the status and most of the metadata: an unknown field must be seen.
+func stripUnstructured(o *unstructured.Unstructured) *unstructured.Unstructured {
+	kept := &unstructured.Unstructured{Object: map[string]any{}}
+	for name, value := range o.Object {
+		if name != "status" && name != "metadata" {
+			kept.Object[name] = value
+		}
+	}
+	kept.SetNamespace(o.GetNamespace())
+	kept.SetName(o.GetName())
+	kept.SetUID(o.GetUID())
+	kept.SetResourceVersion(o.GetResourceVersion())
+	return kept
 }
 
 func stripPod(p *corev1.Pod) *corev1.Pod {

@@ -1,4 +1,4 @@
-// Package cluster keeps the world: namespaces, pods, policies and the own node, as the latest word of a source has them. Sources are
+// Package cluster keeps the world: namespaces, pods, nodes and policies, as the latest word of a source has them. Sources are
 // the API server (Informers) and a folder of manifests (Files). In flow API objects, which are stripped on arrival to what policies look at; out
 // flow Updates, applied by the one goroutine that owns the World. The package decides nothing and never touches the kernel.
 package cluster
@@ -18,6 +18,7 @@ type World struct {
 	Namespaces map[string]*policy.Namespace
 	Pods       map[types.NamespacedName]*policy.Pod
 	Policies   map[policy.Ref]*policy.Policy
+	Nodes      map[string]*policy.Node
 	// PodCIDRs are the pod ranges of the own node; nil before the node is known.
 	PodCIDRs []netip.Prefix
 	// Synced: the first complete list of everything has arrived. Before that nothing may be concluded from absence.
@@ -30,6 +31,7 @@ func NewWorld() *World {
 		Namespaces: map[string]*policy.Namespace{},
 		Pods:       map[types.NamespacedName]*policy.Pod{},
 		Policies:   map[policy.Ref]*policy.Policy{},
+		Nodes:      map[string]*policy.Node{},
 	}
 }
 
@@ -68,8 +70,4 @@ func setPolicy(p *policy.Policy) Update {
 
 func deletePolicy(ref policy.Ref) Update {
 	return func(w *World) { delete(w.Policies, ref) }
-}
-
-func setPodCIDRs(cidrs []netip.Prefix) Update {
-	return func(w *World) { w.PodCIDRs = cidrs }
 }
