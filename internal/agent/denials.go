@@ -57,12 +57,12 @@ func (s *denials) subscribe(follow bool) (kept []agentapi.Denial, next <-chan ag
 // names is what turns an event's numbers into words. It is replaced whole with every plan.
 type names struct {
 	pods    map[netip.Addr]string
-	nodes   map[netip.Addr]bool
+	nodes   map[netip.Addr]string
 	reasons map[datapath.RuleID]policy.Reason
 }
 
 func (a *Agent) makeNames(reasons map[datapath.RuleID]policy.Reason) *names {
-	n := &names{reasons: reasons, pods: make(map[netip.Addr]string, len(a.world.Pods)), nodes: map[netip.Addr]bool{}}
+	n := &names{reasons: reasons, pods: make(map[netip.Addr]string, len(a.world.Pods)), nodes: map[netip.Addr]string{}}
 	for _, p := range a.world.Pods {
 		if p.HostNetwork || p.Terminated {
 			continue
@@ -76,16 +76,21 @@ func (a *Agent) makeNames(reasons map[datapath.RuleID]policy.Reason) *names {
 			n.pods[addr] = at.Namespace + "/" + at.Pod
 		}
 	}
+	for _, other := range a.world.Nodes {
+		for _, addr := range other.Addresses {
+			n.nodes[addr] = "node " + other.Name
+		}
+	}
 	for _, addr := range a.addresses {
-		n.nodes[addr] = true
+		n.nodes[addr] = "the node"
 	}
 	return n
 }
 
 func (n *names) of(addr netip.Addr) string {
 	switch {
-	case n.nodes[addr]:
-		return "the node"
+	case n.nodes[addr] != "":
+		return n.nodes[addr]
 	case n.pods[addr] != "":
 		return n.pods[addr]
 	}

@@ -9,6 +9,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
+	anpv1alpha1 "sigs.k8s.io/network-policy-api/apis/v1alpha1"
+	cnpv1alpha2 "sigs.k8s.io/network-policy-api/apis/v1alpha2"
 
 	"github.com/hedgerow-net/hedgerow/api/net/v1alpha1"
 	"github.com/hedgerow-net/hedgerow/policy"
@@ -30,7 +32,8 @@ func NewEventRecorder(client kubernetes.Interface, node string) *EventRecorder {
 	return &EventRecorder{broadcaster: b, recorder: b.NewRecorder(runtime.NewScheme(), source)}
 }
 
-// Warn raises a warning Event in the object's namespace; one about a namespace is raised inside it.
+// Warn raises a warning Event in the object's namespace; one about a namespace is raised inside it, and one about an object of the whole cluster
+// in the namespace "default".
 func (r *EventRecorder) Warn(ref policy.Ref, reason, message string) {
 	r.recorder.Event(objectOf(ref), corev1.EventTypeWarning, reason, message)
 }
@@ -47,6 +50,10 @@ func objectOf(ref policy.Ref) *corev1.ObjectReference {
 		o.APIVersion, o.Kind = v1alpha1.SchemeGroupVersion.String(), v1alpha1.Kind
 	case policy.KindNetworkPolicy:
 		o.APIVersion, o.Kind = networkingv1.SchemeGroupVersion.String(), "NetworkPolicy"
+	case policy.KindClusterNetworkPolicy:
+		o.APIVersion, o.Kind = cnpv1alpha2.SchemeGroupVersion.String(), string(ref.Kind)
+	case policy.KindAdminNetworkPolicy, policy.KindBaselineAdminNetworkPolicy:
+		o.APIVersion, o.Kind = anpv1alpha1.SchemeGroupVersion.String(), string(ref.Kind)
 	case KindNode:
 		o.APIVersion, o.Kind = "v1", "Node"
 	case KindPod:
