@@ -106,4 +106,3 @@ func (v *view) nameUnderOtherKey(s policy.Selector) string {
 	}
 	return ""
 }
-

@@ -50,7 +50,7 @@ func (v *view) whyEmpty(s *policy.PodSelector) (m mismatch, otherwise string, ok
 		noun = "pod of namespace " + s.Namespace
 	}
 	m = explain(s.Pods, noun, podLabels(pods))
-	if elsewhere := v.anywhere(s.Pods); len(elsewhere) > 0 {
+	if elsewhere := v.anywhere(s.Pods); len(elsewhere) > 0 && (!dark || s.Namespace != "") {
 		return mismatch{why: m.why}, "look at the namespace: the selector would match " + counted(elsewhere), true
 	}
 	return m, "correct the labels, or remove it", m.near != "" || !dark || s.Namespace != "" && !isSystem(s.Namespace)

@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"net/netip"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
@@ -17,6 +19,8 @@ type World struct {
 	Declared map[*policy.Pod][]policy.Port
 	// Invented are the pods whose addresses were given to them by whoever made the world, so that they mean nothing.
 	Invented map[*policy.Pod]bool
+	// PodRanges are the ranges that nodes take the addresses of their pods from, as far as they are known.
+	PodRanges []netip.Prefix
 	// NetworkPolicies are the policies of networking.k8s.io/v1 as they were written.
 	NetworkPolicies []*networkingv1.NetworkPolicy
 }

@@ -1,0 +1,72 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// withoutDNS finds pods that are isolated for egress and may reach pods or anything at all, but nothing that could resolve their names. A policy that
+// allows no egress, or addresses only, needs no DNS.
+func (v *view) withoutDNS() []Finding {
+	var found []Finding
+	reported := map[*policy.Policy]bool{}
+	for _, p := range v.policies {
+		if p.Tier != policy.NetworkPolicy || !p.Isolates[policy.Egress] || !v.wantsDNS(p) {
+			continue
+		}
+		pods := v.selected(&p.Subject)
+		for _, pod := range pods {
+			if !v.isDNS(pod) && !v.resolves(v.set.Selecting(pod, policy.Egress)) && v.firstWanting(pod) == p && !reported[p] {
+				reported[p] = true
+				found = append(found, noDNS(p, fmt.Sprintf("%s is isolated for egress", pod)))
+			}
+		}
+		if len(pods) == 0 && !v.resolves(v.near(p)) {
+			found = append(found, noDNS(p, p.Ref.String()+" isolates its pods for egress"))
+		}
+	}
+	return found
+}
+
+func noDNS(p *policy.Policy, who string) Finding {
+	return Finding{Ref: p.Ref, Field: "spec.egress", Message: who + ", and no rule allows DNS (port 53), so it finds no Service by its name",
+		Advice: "allow UDP and TCP 53 to pods with k8s-app=kube-dns of namespace kube-system"}
+}
+
+// wantsDNS reports whether the policy allows egress to what is usually called by name.
+func (v *view) wantsDNS(p *policy.Policy) bool {
+	return slices.ContainsFunc(p.Rules[policy.Egress], func(r policy.Rule) bool {
+		return r.Action == policy.Accept && (r.Peers == nil || slices.ContainsFunc(r.Peers, func(peer policy.Peer) bool { return peer.Pods != nil }))
+	})
+}
+
+// firstWanting returns the first of the pod's policies that wants DNS, so that one mistake is one finding.
+func (v *view) firstWanting(pod *policy.Pod) *policy.Policy {
+	for _, p := range v.set.Selecting(pod, policy.Egress) {
+		if p.Tier == policy.NetworkPolicy && v.wantsDNS(p) {
+			return p
+		}
+	}
+	return nil
+}
+
+// near returns the policies that may be about the same pods as p, whose pods are not in the manifests.
+func (v *view) near(p *policy.Policy) []*policy.Policy {
+	return slices.DeleteFunc(slices.Clone(v.policies), func(o *policy.Policy) bool {
+		return o.Subject.Namespace != "" && o.Subject.Namespace != p.Subject.Namespace
+	})
+}
+
+// resolves reports whether any of the policies allows DNS.
+func (v *view) resolves(policies []*policy.Policy) bool {
+	for _, p := range policies {
+		for i := range p.Rules[policy.Egress] {
+			if v.allowsDNS(line{p, policy.Egress, &p.Rules[policy.Egress][i]}) {
+				return true
+			}
+		}
+	}
+	return false
+}

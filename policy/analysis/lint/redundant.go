@@ -1,0 +1,77 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// redundant finds rules that another rule makes superfluous because it does the same to all that they match, and peers and ports that another one of
+// their rule contains.
+func (v *view) redundant() []Finding {
+	var found []Finding
+	lines := slices.Collect(v.lines())
+	for i, l := range lines {
+		// Of two rules that do the same the second is superfluous.
+		j := slices.IndexFunc(lines, func(by line) bool { return v.replaces(by, l) && !v.covers(l, by) })
+		if j < 0 {
+			j = slices.IndexFunc(lines[:i], func(by line) bool { return v.replaces(by, l) })
+		}
+		if j >= 0 {
+			found = append(found, superfluous(l, lines[j]))
+			continue
+		}
+		found = append(found, v.redundantPeers(l)...)
+		found = append(found, redundantPorts(l)...)
+	}
+	return found
+}
+
+func superfluous(l, by line) Finding {
+	message := fmt.Sprintf("the rule (%s) is redundant: %s (%s) does the same", l.Words(l.direction), place(by), by.Words(by.direction))
+	return l.finding(l.Field, message, "remove the rule")
+}
+
+// replaces reports whether without l the other line would do the same to all that l matches.
+func (v *view) replaces(by, l line) bool {
+	if by.Rule == l.Rule || by.Action != l.Action || !v.covers(by, l) {
+		return false
+	}
+	if by.policy.Tier == policy.NetworkPolicy && l.policy.Tier == policy.NetworkPolicy {
+		return true
+	}
+	return decidesBefore(by, l) && policy.Compare(by.policy, l.policy) <= 0 && (by.policy != l.policy || by.Index < l.Index)
+}
+
+// redundantPeers: of two equal peers the second is superfluous.
+func (v *view) redundantPeers(l line) []Finding {
+	var found []Finding
+	confused := v.confused(l)
+	for i, p := range l.Peers {
+		for j, by := range l.Peers {
+			if i == j || confused[i] || confused[j] || !v.coversPeer(by, p) || j > i && v.coversPeer(p, by) {
+				continue
+			}
+			message := fmt.Sprintf("the peer (%s) is redundant: another peer of the rule (%s) contains it", p.Words(), by.Words())
+			found = append(found, l.finding(p.Field, message, "remove the peer"))
+			break
+		}
+	}
+	return found
+}
+
+func redundantPorts(l line) []Finding {
+	var found []Finding
+	for i, p := range l.Ports {
+		for j, by := range l.Ports {
+			if i == j || !coversPort(by, p) || j > i && coversPort(p, by) {
+				continue
+			}
+			message := fmt.Sprintf("the port (%s) is redundant: another port of the rule (%s) contains it", p, by)
+			found = append(found, l.finding(p.Field, message, "remove the port"))
+			break
+		}
+	}
+	return found
+}
