@@ -11,7 +11,7 @@ import (
 type Seen struct {
 	Source, Destination netip.AddrPort // port 0 where the protocol has none
 	Protocol            uint8
-	Type                uint8 // of an ICMP message
+	Type                uint8 // of an ICMP message or the first SCTP chunk
 	Flags               uint8 // of a TCP segment
 	Data                []byte
 	Raw                 []byte
@@ -36,6 +36,11 @@ func Look(raw []byte) Seen {
 	switch s.Protocol {
 	case unix.IPPROTO_TCP, unix.IPPROTO_UDP:
 		s.ports(body)
+	case unix.IPPROTO_SCTP:
+		s.ports(body)
+		if len(body) >= 16 {
+			s.Type, s.Data = body[12], body[16:]
+		}
 	case unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6:
 		if len(body) >= 8 {
 			s.Type, s.Data = body[0], body[8:]
@@ -52,7 +57,7 @@ func (s *Seen) ports(body []byte) {
 	s.Destination = netip.AddrPortFrom(s.Destination.Addr(), binary.BigEndian.Uint16(body[2:]))
 	if s.Protocol == unix.IPPROTO_UDP {
 		s.Data = body[8:]
-	} else if len(body) >= 20 && len(body) >= int(body[12]>>4)*4 {
+	} else if s.Protocol == unix.IPPROTO_TCP && len(body) >= 20 && len(body) >= int(body[12]>>4)*4 {
 		s.Flags, s.Data = body[13], body[int(body[12]>>4)*4:]
 	}
 }

@@ -174,35 +174,32 @@ func TestRepliesPass(t *testing.T) {
 	})
 }
 
-// TestFallbackOrder gives every place where the kernel looks a verdict of its own and takes the places away from the front.
+// TestFallbackOrder gives every place where the kernel looks a verdict of its own and takes the places away from the front. What is left in front says
+// the opposite of all others.
 func TestFallbackOrder(t *testing.T) {
-	bothFamilies(t, func(b *testbed, f family) {
-		places := []datapath.VerdictKey{
-			{Group: groupA, Protocol: datapath.UDP, Port: 80}, {Group: groupA, Protocol: datapath.UDP},
-			{Protocol: datapath.UDP, Port: 80}, {Protocol: datapath.UDP},
+	places := []func(e *entries, v datapath.Verdict){}
+	for _, group := range []datapath.GroupID{groupA, datapath.AnyGroup} {
+		places = append(places, func(e *entries, v datapath.Verdict) { e.verdicts[port(group, datapath.UDP, 80)] = v })
+		for _, bits := range []uint8{16, 12, 1} {
+			block := datapath.RangeKey{Group: group, Protocol: datapath.UDP, Port: 80 &^ (1<<(16-bits) - 1), Bits: bits}
+			places = append(places, func(e *entries, v datapath.Verdict) { e.ranges[block] = v })
 		}
-		udp := probes[1]
-		for acceptAt := range places {
-			for from := range places {
-				b.nextProfile++
-				c := &datapath.Change{PutVerdicts: map[datapath.VerdictKey]datapath.Verdict{}}
+		places = append(places, func(e *entries, v datapath.Verdict) { e.verdicts[port(group, datapath.UDP, 0)] = v })
+	}
+	bothFamilies(t, func(b *testbed, f family) {
+		ingress, udp := waysIn[0], probes[1]
+		for from := range places {
+			for _, action := range []datapath.Action{datapath.Accept, datapath.Deny} {
+				e := newEntries(0)
 				for i := from; i < len(places); i++ {
-					k := places[i]
-					k.Profile = b.nextProfile
-					v := datapath.Verdict{Action: datapath.Deny, Rule: datapath.RuleID(100 + i)}
-					if i == acceptAt {
-						v.Action = datapath.Accept
+					v := datapath.Verdict{Action: action, Rule: datapath.RuleID(100 + i)}
+					if i > from {
+						v.Action = 1 - action
 					}
-					c.PutVerdicts[k] = v
+					places[i](e, v)
 				}
-				b.apply(c)
-				b.isolate(b.b, b.nextProfile, 0)
-				packet := udp.packet(f.of(b.a), f.of(b.b), 80)
-				if from == acceptAt {
-					b.wantPass(b.a, b.b, packet)
-				} else {
-					b.wantDrop(udp.event(f, f.of(b.a), f.of(b.b), 80, datapath.RuleID(100+from), false), b.a, packet)
-				}
+				ingress.govern(b, e)
+				b.wantVerdict(f, ingress, udp, 80, datapath.Verdict{Action: action, Rule: datapath.RuleID(100 + from)})
 			}
 		}
 	})
