@@ -10,13 +10,21 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy/analysis"
 )
 
+// Strangers are addresses that no pod and no node of a world has.
+type Strangers struct {
+	// Outside are hosts outside the cluster. Those that somebody of the world has after all are his.
+	Outside []netip.Addr
+	// InPodRange are addresses in the cluster's pod ranges of which no pod is known.
+	InPodRange []netip.Addr
+}
+
 // layout says which address of a world lives where.
 type layout struct {
 	nodes []*nodeLayout // those with pods of their own, by name
 	// outside are the addresses of everything else: strangers, nodes without pods, pods that are over.
 	outside []netip.Addr
-	// podAddresses are all addresses that pods have or had.
-	podAddresses []netip.Addr
+	// inPodRange are all addresses in the cluster's pod ranges, as far as they are known: those that pods have or had, and strangers.
+	inPodRange []netip.Addr
 }
 
 // nodeLayout is one node and its pods. The name is empty for the node of the pods that name none.
@@ -26,14 +34,14 @@ type nodeLayout struct {
 	pods      []*policy.Pod
 }
 
-// layOut finds a place for every address of the world, and for others as strangers. The error names two who claim one address.
-func layOut(w *analysis.World, others []netip.Addr) (*layout, error) {
-	l := &layout{}
+// layOut finds a place for every address of the world, and for strangers. The error names two who claim one address.
+func layOut(w *analysis.World, strangers Strangers) (*layout, error) {
+	l := &layout{inPodRange: slices.Clone(strangers.InPodRange)}
 	owners := map[netip.Addr]string{}
 	byName := map[string]*nodeLayout{}
 	for _, p := range w.Pods {
 		if !p.HostNetwork {
-			l.podAddresses = append(l.podAddresses, p.Addresses...)
+			l.inPodRange = append(l.inPodRange, p.Addresses...)
 		}
 		if p.HostNetwork || p.Terminated || len(p.Addresses) == 0 {
 			continue
@@ -53,8 +61,8 @@ func layOut(w *analysis.World, others []netip.Addr) (*layout, error) {
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		l.nodes = append(l.nodes, byName[name])
 	}
-	l.stay(l.podAddresses, owners)
-	l.stay(others, owners)
+	l.stay(l.inPodRange, owners)
+	l.stay(strangers.Outside, owners)
 	return l, nil
 }
 

@@ -67,7 +67,7 @@ func (n *node) start(ctx context.Context, number int, outside *space, fs *bpffs)
 }
 
 // update gives the node its pods and the world's policies. They are in force when it returns.
-func (n *node) update(w *analysis.World, l *nodeLayout, podAddresses []netip.Addr) error {
+func (n *node) update(w *analysis.World, l *nodeLayout, inPodRange []netip.Addr) error {
 	attachments, err := n.attach(l)
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (n *node) update(w *analysis.World, l *nodeLayout, podAddresses []netip.Add
 		Node: l.name, Namespaces: w.Namespaces, Pods: w.Pods, Policies: w.Policies, Nodes: w.Nodes,
 		Attachments:   attachments,
 		NodeAddresses: append(loopbacks[:len(loopbacks):len(loopbacks)], l.addresses...),
-		ClusterCIDRs:  singles(podAddresses), LocalCIDRs: singles(local),
+		ClusterCIDRs:  singles(inPodRange), LocalCIDRs: singles(local),
 	})
 }
 

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,10 +63,11 @@ func shop(policies ...*policy.Policy) *analysis.World {
 	}
 }
 
-// ends of the shop's flows, of both families. The last is a stranger.
+// ends of the shop's flows, of both families.
 var ends = map[string][2]string{
 	"web": {"10.0.0.1", "fd00::1"}, "db": {"10.0.0.2", "fd00::2"}, "far": {"10.99.0.1", "fd00:99::1"}, "a": {"192.168.0.1", "fd01::1"},
 	"b": {"192.168.0.2", "fd01::2"}, "c": {"192.168.0.3", "fd01::3"}, "over": {"10.0.0.9", "fd00::9"}, "stranger": {"203.0.113.7", "2001:db8::7"},
+	"unknown": {"10.0.0.77", "fd00::77"},
 }
 
 // protocols are what every pair of ends is probed with.
@@ -89,13 +91,18 @@ func everything() (flows []Flow, names []string) {
 	return flows, names
 }
 
-func strangers() (addresses []netip.Addr) {
-	for _, pair := range ends {
+// strangers are all ends, of whom those of the world count as theirs, and somebody in the pod range whom nobody knows.
+func strangers() (s Strangers) {
+	for name, pair := range ends {
 		for _, a := range pair {
-			addresses = append(addresses, netip.MustParseAddr(a))
+			if name == "unknown" {
+				s.InPodRange = append(s.InPodRange, netip.MustParseAddr(a))
+			} else {
+				s.Outside = append(s.Outside, netip.MustParseAddr(a))
+			}
 		}
 	}
-	return addresses
+	return s
 }
 
 func newSet(t testing.TB) *Set {
@@ -165,13 +172,16 @@ func endOf(w *analysis.World, a netip.Addr) policy.End {
 			}
 		}
 	}
+	if slices.Contains(strangers().InPodRange, a) {
+		return policy.End{Place: policy.Unknown, Address: a}
+	}
 	return policy.OutsideEnd(a)
 }
 
 func TestLayOutRefusesTwoClaims(t *testing.T) {
 	w := shop()
 	w.Pods = append(w.Pods, pod("thief", "b", "10.0.0.1"))
-	_, err := layOut(w, nil)
+	_, err := layOut(w, Strangers{})
 	want := "lay out nodes: 10.0.0.1 is the address of both shop/web and shop/thief, and nothing passes there until one of them gives it up"
 	if err == nil || err.Error() != want {
 		t.Errorf("layOut() = %v", cmp.Diff(want, err))

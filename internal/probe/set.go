@@ -47,10 +47,11 @@ func New() (*Set, error) {
 	return s, nil
 }
 
-// Update puts the world in place of the former one: nodes, pods with exactly their addresses, policies. Addresses of others that the world does not know
-// become strangers outside. What old and new world have in common stays as it is. After an error the set is of no more use.
-func (s *Set) Update(w *analysis.World, others []netip.Addr) error {
-	l, err := layOut(w, others)
+// Update puts the world in place of the former one: nodes, pods with exactly their addresses, policies. Strangers are addresses that the world does not know
+// and flows need. What old and new world have in common stays as it is. After an error the set is of no more use, except when it says that two
+// pods claim one address.
+func (s *Set) Update(w *analysis.World, strangers Strangers) error {
+	l, err := layOut(w, strangers)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (s *Set) Update(w *analysis.World, others []netip.Addr) error {
 		if i < len(l.nodes) {
 			in = l.nodes[i]
 		}
-		if err := n.update(w, in, l.podAddresses); err != nil {
+		if err := n.update(w, in, l.inPodRange); err != nil {
 			return fmt.Errorf("bring node %q to the world: %w", in.name, err)
 		}
 	}

@@ -1,0 +1,66 @@
+package policytest
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// reportJSON is the stable form of a Report, described in docs/json.md.
+type reportJSON struct {
+	Passed int        `json:"passed"`
+	Failed int        `json:"failed"`
+	Cases  []caseJSON `json:"cases"`
+}
+
+type caseJSON struct {
+	Test     string          `json:"test"`
+	Name     string          `json:"name"`
+	From     string          `json:"from"`
+	To       string          `json:"to"`
+	Port     json.RawMessage `json:"port,omitempty"`
+	Protocol string          `json:"protocol"`
+	Expect   Verdict         `json:"expect"`
+	Got      Verdict         `json:"got"`
+	Passed   bool            `json:"passed"`
+	Decision string          `json:"decision"`
+	Position string          `json:"position"`
+	// DecidedAt is where that was written which decided.
+	DecidedAt string `json:"decidedAt,omitempty"`
+	// Of packets.
+	Evaluator Verdict `json:"evaluator,omitempty"`
+	Dropped   string  `json:"dropped,omitempty"`
+}
+
+// MarshalJSON returns the stable form, described in docs/json.md.
+func (r *Report) MarshalJSON() ([]byte, error) {
+	all := reportJSON{Cases: []caseJSON{}}
+	all.Passed, all.Failed = r.Count()
+	for _, result := range r.Tests {
+		for i := range result.Cases {
+			all.Cases = append(all.Cases, caseOf(result.Test, &result.Cases[i]))
+		}
+	}
+	return json.Marshal(all)
+}
+
+func caseOf(t *Test, o *Outcome) caseJSON {
+	c := caseJSON{
+		Test: t.Name, Name: o.Case.Name, From: o.Case.From.Value, To: o.Case.To.Value, Protocol: o.Case.Protocol.Value,
+		Expect: o.Case.Expect, Got: o.Got, Passed: o.Passed(), Decision: strings.ReplaceAll(o.Decision.String(), "\n", "; "),
+		Position: o.Case.Position.String(), DecidedAt: o.At.String(),
+	}
+	switch port := o.Case.Port; {
+	case port.Number:
+		n, err := strconv.ParseUint(port.Value, 10, 16) // ParsePort has read it before
+		if err == nil {
+			c.Port = json.RawMessage(strconv.FormatUint(n, 10))
+		}
+	case port.Value != "":
+		c.Port = json.RawMessage(strconv.Quote(port.Value))
+	}
+	if o.Packet != nil {
+		c.Evaluator, c.Dropped = verdictOf(o.Decision), o.Packet.Reason
+	}
+	return c
+}
