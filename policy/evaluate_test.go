@@ -76,26 +76,26 @@ Accepted: ingress of tenant-a/backend: alpha NetworkPolicy tenant-a/pol1 rule 0,
 		{"wrong port", PodEnd(frontend), PodEnd(backend), TCP, 81, `
 Accepted: egress of tenant-a/frontend is not isolated and no rule is about TCP 81 to tenant-a/backend
 Denied: ingress of tenant-a/backend is isolated by namespace tenant-a (annotation net.alpha.kubernetes.io/network-isolation=on) and no policy allows TCP 81 ` +
-			`from tenant-a/frontend; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 allows TCP 80 from this peer, but this was TCP 81`},
+			`from tenant-a/frontend; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 accepts TCP 80 from pods with segment=frontend of namespace tenant-a, but this was TCP 81`},
 		{"wrong protocol", PodEnd(frontend), PodEnd(backend), OtherProtocols, 0, `
 Accepted: egress of tenant-a/frontend is not isolated and no rule is about what is neither TCP nor UDP nor SCTP to tenant-a/backend
 Denied: ingress of tenant-a/backend is isolated by namespace tenant-a (annotation net.alpha.kubernetes.io/network-isolation=on) and no policy allows what is ` +
-			`neither TCP nor UDP nor SCTP from tenant-a/frontend; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 allows TCP 80 from this peer, ` +
-			`but this was what is neither TCP nor UDP nor SCTP`},
+			`neither TCP nor UDP nor SCTP from tenant-a/frontend; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 accepts TCP 80 from pods with segment=frontend of namespace tenant-a, but ` +
+			`this was what is neither TCP nor UDP nor SCTP`},
 		{"wrong namespace", PodEnd(outsider), PodEnd(backend), TCP, 80, `
 Accepted: egress of tenant-b/outsider is not isolated and no rule is about TCP 80 to tenant-a/backend
 Denied: ingress of tenant-a/backend is isolated by namespace tenant-a (annotation net.alpha.kubernetes.io/network-isolation=on) and no policy allows TCP 80 ` +
-			`from tenant-b/outsider; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 allows this port, but from pods with segment=frontend of namespace tenant-a, ` +
-			`and tenant-b/outsider does not match`},
+			`from tenant-b/outsider; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 accepts TCP 80 from pods with segment=frontend of namespace tenant-a, but ` +
+			`tenant-b/outsider is not in namespace tenant-a, and the pod needs segment=frontend, has segment=outsider`},
 		{"another pod of the namespace is meant", PodEnd(frontend), PodEnd(pod("tenant-a", "cache")), TCP, 80, `
 Accepted: egress of tenant-a/frontend is not isolated and no rule is about TCP 80 to tenant-a/cache
 Denied: ingress of tenant-a/cache is isolated by namespace tenant-a (annotation net.alpha.kubernetes.io/network-isolation=on) and no policy allows TCP 80 ` +
-			`from tenant-a/frontend; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 would allow it, but is about pods with segment=backend of namespace tenant-a, ` +
-			`and tenant-a/cache is not among them`},
+			`from tenant-a/frontend; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 accepts TCP 80 from pods with segment=frontend of namespace tenant-a, but ` +
+			`it is about other pods: tenant-a/cache needs segment=backend, has segment=cache`},
 		{"from outside", out, PodEnd(backend), TCP, 80, `
 Denied: ingress of tenant-a/backend is isolated by namespace tenant-a (annotation net.alpha.kubernetes.io/network-isolation=on) and no policy allows TCP 80 ` +
-			`from 192.0.2.1; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 allows this port, but from pods with segment=frontend of namespace tenant-a, ` +
-			`and 192.0.2.1 does not match`},
+			`from 192.0.2.1; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 accepts TCP 80 from pods with segment=frontend of namespace tenant-a, but ` +
+			`192.0.2.1 is no pod`},
 		{"not isolated", PodEnd(frontend), PodEnd(outsider), UDP, 53, `
 Accepted: egress of tenant-a/frontend is not isolated and no rule is about UDP 53 to tenant-b/outsider
 Accepted: ingress of tenant-b/outsider is not isolated and no rule is about UDP 53 from tenant-a/frontend`},
@@ -105,30 +105,32 @@ Accepted: ingress of tenant-b/vault: NetworkPolicy tenant-b/locked rule 0, tier 
 		{"a named port of the destination, egress", PodEnd(vault), PodEnd(backend), TCP, 8080, `
 Accepted: egress of tenant-b/vault: NetworkPolicy tenant-b/locked rule 0, tier NetworkPolicy, decides about TCP 8080 to tenant-a/backend
 Denied: ingress of tenant-a/backend is isolated by namespace tenant-a (annotation net.alpha.kubernetes.io/network-isolation=on) and no policy allows TCP 8080 ` +
-			`from tenant-b/vault; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 allows TCP 80 from pods with segment=frontend of namespace tenant-a`},
+			`from tenant-b/vault; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 accepts TCP 80 from pods with segment=frontend of namespace tenant-a, but ` +
+			`tenant-b/vault is not in namespace tenant-a, and the pod needs segment=frontend, has segment=vault, and this was TCP 8080`},
 		{"the destination has no such port", PodEnd(vault), PodEnd(pod("tenant-a", "backend")), TCP, 80, `
 Denied: egress of tenant-b/vault is isolated by NetworkPolicy tenant-b/locked and no policy allows TCP 80 to tenant-a/backend; ` +
-			`nearest: NetworkPolicy tenant-b/locked rule 0 allows TCP "web" to this peer, but this was TCP 80
+			`nearest: NetworkPolicy tenant-b/locked rule 0 accepts TCP "web" to pods with segment=backend of every namespace, but this was TCP 80, and tenant-a/backend has no TCP port named "web"
 Denied: ingress of tenant-a/backend is isolated by namespace tenant-a (annotation net.alpha.kubernetes.io/network-isolation=on) and no policy allows TCP 80 ` +
-			`from tenant-b/vault; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 allows this port, but from pods with segment=frontend of namespace tenant-a, ` +
-			`and tenant-b/vault does not match`},
+			`from tenant-b/vault; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 accepts TCP 80 from pods with segment=frontend of namespace tenant-a, but ` +
+			`tenant-b/vault is not in namespace tenant-a, and the pod needs segment=frontend, has segment=vault`},
 		{"the node", End{Place: OnNode}, PodEnd(backend), TCP, 80, `
 Accepted: ingress of tenant-a/backend: a node always reaches its own pods, also with TCP 80 from the node`},
 		{"a pod in the node's network is the node to pods there", PodEnd(host), PodEnd(backend), TCP, 81, `
 Accepted: ingress of tenant-a/backend: a node always reaches its own pods, also with TCP 81 from the node`},
 		{"and a foreign address to others, whatever its labels", PodEnd(&elsewhere), PodEnd(backend), TCP, 80, `
 Denied: ingress of tenant-a/backend is isolated by namespace tenant-a (annotation net.alpha.kubernetes.io/network-isolation=on) and no policy allows TCP 80 ` +
-			`from 192.0.2.7; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 allows this port, but from pods with segment=frontend of namespace tenant-a, ` +
-			`and 192.0.2.7 does not match`},
+			`from 192.0.2.7; nearest: alpha NetworkPolicy tenant-a/pol1 rule 0 accepts TCP 80 from pods with segment=frontend of namespace tenant-a, but ` +
+			`tenant-b/host is in the network of its node, and no selector of pods matches such a pod`},
 		{"itself", PodEnd(vault), PodEnd(vault), TCP, 9, `
 Accepted: tenant-b/vault reaches itself, whatever the policies`},
 		{"an unknown pod", End{Place: Unknown, Address: netip.MustParseAddr("10.244.1.9")}, PodEnd(vault), TCP, 8080, `
 Denied: ingress of tenant-b/vault is isolated by NetworkPolicy tenant-b/locked and no policy allows TCP 8080 from the unknown pod address 10.244.1.9; ` +
-			`nearest: NetworkPolicy tenant-b/locked rule 0 allows this port, but from every pod of namespaces with team=a, ` +
-			`and the unknown pod address 10.244.1.9 does not match`},
+			`nearest: NetworkPolicy tenant-b/locked rule 0 accepts TCP "web" from every pod of namespaces with team=a, ` +
+			`but no peer can accept the unknown pod address 10.244.1.9`},
 		{"a pod whose namespace is not known", PodEnd(stranger), PodEnd(vault), TCP, 9, `
 Denied: ingress of tenant-b/vault is isolated by NetworkPolicy tenant-b/locked and no policy allows TCP 9 from the unknown pod address (unspecified); ` +
-			`nearest: NetworkPolicy tenant-b/locked rule 0 allows TCP "web" from every pod of namespaces with team=a`},
+			`nearest: NetworkPolicy tenant-b/locked rule 0 accepts TCP "web" from every pod of namespaces with team=a, but no peer can accept the unknown pod address (unspecified), ` +
+			`and this was TCP 9, and "web" of tenant-b/vault is 8080`},
 		{"no pod at all", out, End{Place: OnNode}, TCP, 80, `
 Accepted: no policy looks at TCP 80 from 192.0.2.1 to the node, because neither end is a pod`},
 	} {

@@ -18,7 +18,7 @@ func text(p *Policy) string {
 			b.WriteString("\n" + d.String() + " is isolated")
 		}
 		for i := range p.Rules[d] {
-			b.WriteString("\n" + d.String() + " " + ruleName(p.Rules[d][i].Index) + ": " + p.Rules[d][i].Words(d))
+			b.WriteString("\n" + d.String() + " " + ruleName(p.Rules[d][i].Index, "") + ": " + p.Rules[d][i].Words(d))
 		}
 	}
 	if p.Problem() != "" {

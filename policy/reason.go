@@ -1,14 +1,19 @@
 package policy
 
+import "strings"
+
 // Reason is why one direction of a flow was decided as it was.
 type Reason struct {
 	Action    Action // Accept or Deny
 	Direction Direction
 	Cause     Cause
-	// Tier, Policy and Rule (the rule's index in its object) are set for CauseRule.
-	Tier   Tier
-	Policy Ref
-	Rule   int
+	// Tier, Policy, Rule (the rule's index in its object), RuleName (what its author called it) and Field (its place, such as "spec.ingress[0]") are set
+	// for CauseRule. Tier is set for CauseIsolated too.
+	Tier     Tier
+	Policy   Ref
+	Rule     int
+	RuleName string
+	Field    string
 	// Isolating are the policies that isolate the pod, for CauseIsolated.
 	Isolating []Ref
 }
@@ -32,4 +37,27 @@ const (
 	CauseSelf
 	// CauseClosed: an end is an address that must not be used: in the node's pod range without a pod, or claimed by two pods.
 	CauseClosed
+	// CauseFamilies: the ends have no family of addresses in common, so that there are no packets between them.
+	CauseFamilies
 )
+
+// RuleReason is the reason when a rule of the policy decides.
+func RuleReason(d Direction, p *Policy, rule *Rule) Reason {
+	return Reason{
+		Action: rule.Action, Direction: d, Cause: CauseRule, Tier: p.Tier, Policy: p.Ref, Rule: rule.Index, RuleName: rule.Name, Field: rule.Field,
+	}
+}
+
+// faultOf says why a rule that denies fails closed; empty: it does not.
+func (p *Policy) faultOf(rule *Rule) string {
+	if rule.Action != Deny {
+		return ""
+	}
+	var faults []Problem
+	for _, problem := range p.Problems {
+		if rule.Field != "" && strings.HasPrefix(problem.Field, rule.Field+".") {
+			faults = append(faults, problem)
+		}
+	}
+	return join(faults, Problem.String, "", "; ")
+}

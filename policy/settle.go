@@ -8,6 +8,7 @@ import (
 // settle returns the ends of the flow as policies see them: a pod in its node's network is the node or an address outside, and a pod
 // that is over, or whose namespace is not in the set, is unknown. Addresses that were left out are filled in.
 func (s *Set) settle(f Flow) (source, destination End) {
+	f.Source.Address, f.Destination.Address = f.Source.Address.Unmap().WithZone(""), f.Destination.Address.Unmap().WithZone("")
 	source, destination = s.place(f.Source, f.Destination), s.place(f.Destination, f.Source)
 	s.addresses(&source, &destination)
 	s.findNode(&source, destination)
@@ -30,21 +31,23 @@ func (s *Set) place(e, other End) End {
 	return e
 }
 
-// addresses fills in what was left out: the first addresses of the two ends that are of one family.
+// addresses fills in what was left out: the first addresses of the two ends that are of one family. Where there are none, a pod still has its
+// first; but a node may have addresses that the API does not tell, so it then has none that is known.
 func (s *Set) addresses(a, b *End) {
-	for _, x := range s.addressesOf(*a, *b) {
-		for _, y := range s.addressesOf(*b, *a) {
+	ofA, ofB := s.addressesOf(*a, *b), s.addressesOf(*b, *a)
+	for _, x := range ofA {
+		for _, y := range ofB {
 			if x.Is4() == y.Is4() {
 				a.Address, b.Address = x, y
 				return
 			}
 		}
 	}
-	if !a.Address.IsValid() {
-		a.Address = first(s.addressesOf(*a, *b))
+	if !a.Address.IsValid() && (a.Place == InPod || len(ofB) == 0) {
+		a.Address = first(ofA)
 	}
-	if !b.Address.IsValid() {
-		b.Address = first(s.addressesOf(*b, *a))
+	if !b.Address.IsValid() && (b.Place == InPod || len(ofA) == 0) {
+		b.Address = first(ofB)
 	}
 }
 
@@ -64,12 +67,20 @@ func (s *Set) addressesOf(e, other End) []netip.Addr {
 		return e.Pod.Addresses
 	case e.Node != nil:
 		return e.Node.Addresses
+	case e.Pod != nil && e.Pod.HostNetwork:
+		return s.nodeNamed(e.Pod.Node).addresses()
 	case e.Place == OnNode && other.Place == InPod:
-		if n := s.nodeNamed(other.Pod.Node); n != nil {
-			return n.Addresses
-		}
+		return s.nodeNamed(other.Pod.Node).addresses()
 	}
 	return nil
+}
+
+// addresses returns the node's addresses; of a node that is not known, none.
+func (n *Node) addresses() []netip.Addr {
+	if n == nil {
+		return nil
+	}
+	return n.Addresses
 }
 
 // findNode finds out which node has the address of an end that is no pod. An address of the very node that the other end's pod runs on makes
