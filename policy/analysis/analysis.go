@@ -14,7 +14,7 @@ type Analysis struct {
 // world, are left out.
 func New(w *World) *Analysis {
 	a := &Analysis{view: newView(w), ofPod: map[*policy.Pod]*Group{}, reached: map[[2]*Group]Reach{}}
-	a.groups = partition([]*view{a.view})
+	a.groups, _ = partition([]*view{a.view})
 	for _, g := range a.groups {
 		for _, pod := range g.Pods {
 			a.ofPod[pod] = g

@@ -10,37 +10,38 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// namer finds names for groups: by what all pods of a namespace look like.
+// namer finds names for groups: by what all pods of a namespace look like. The members of groups must be sorted.
 type namer struct {
 	pods  map[string][]*policy.Pod // of kind Pods, by namespace
 	total int
+	kinds [3]int // how many groups there are of each kind
 }
 
-// name gives every group its name. The members of every group must be sorted.
-func name(groups []*Group) {
-	n := namer{pods: map[string][]*policy.Pod{}}
-	nodes, outside := 0, 0
+func newNamer(groups []*Group) *namer {
+	n := &namer{pods: map[string][]*policy.Pod{}}
 	for _, g := range groups {
-		switch g.Kind {
-		case Pods:
-			for _, pod := range g.Pods {
-				n.pods[pod.Namespace] = append(n.pods[pod.Namespace], pod)
-			}
-			n.total += len(g.Pods)
-		case Nodes:
-			nodes++
-		case Outside:
-			outside++
+		n.kinds[g.Kind]++
+		if g.Kind != Pods {
+			continue
+		}
+		n.total += len(g.Pods)
+		for _, pod := range g.Pods {
+			n.pods[pod.Namespace] = append(n.pods[pod.Namespace], pod)
 		}
 	}
+	return n
+}
+
+// nameAll gives every group its name.
+func (n *namer) nameAll(groups []*Group) {
 	for _, g := range groups {
 		switch g.Kind {
 		case Pods:
 			g.Name = n.name(g.Pods)
 		case Nodes:
-			g.Name = nodesName(g, nodes == 1)
+			g.Name = nodesName(g, n.kinds[Nodes] == 1)
 		case Outside:
-			g.Name = outsideName(g, outside == 1)
+			g.Name = outsideName(g, n.kinds[Outside] == 1)
 		}
 	}
 	tellApart(groups)
@@ -107,14 +108,18 @@ func some(texts []string, most int, what string) string {
 // usual are the labels that people know their workloads by, the best first.
 var usual = []string{"app.kubernetes.io/name", "app", "k8s-app", "name", "component", "app.kubernetes.io/component", "tier", "role"}
 
-// commonLabel returns the label by which exactly these pods can be told from the others: "app=web", or "app=web,api" with up to three values.
+// commonLabel returns the label by which exactly these pods can be told from the others: "app=web", or "app=api,web" with up to
+// three values of a usual one.
 // Empty: there is none.
 func commonLabel(pods, all []*policy.Pod) string {
 	keys := slices.Sorted(maps.Keys(pods[0].Labels))
 	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
-	for _, values := range [...]int{1, 3} {
+	for _, most := range [...]int{1, 3} {
 		for _, key := range keys {
-			if v := valuesOf(key, pods); v != nil && len(v) <= values && count(all, key, v) == len(pods) {
+			if most > 1 && rank(key) == len(usual) {
+				break
+			}
+			if v := valuesOf(key, pods); v != nil && len(v) <= most && count(all, key, v) == len(pods) {
 				return key + "=" + strings.Join(v, ",")
 			}
 		}

@@ -16,7 +16,7 @@ type member struct {
 }
 
 // partition puts together what no policy of any of the worlds (one or two) tells apart.
-func partition(views []*view) []*Group {
+func partition(views []*view) ([]*Group, *namer) {
 	members := collect(views)
 	bySignature := map[string]*Group{}
 	var groups []*Group
@@ -34,9 +34,10 @@ func partition(views []*view) []*Group {
 		g.sort()
 	}
 	slices.SortFunc(groups, func(a, b *Group) int { return cmp.Compare(a.key, b.key) })
-	name(groups)
+	names := newNamer(groups)
+	names.nameAll(groups)
 	slices.SortFunc(groups, compareGroups)
-	return groups
+	return groups, names
 }
 
 // collect returns the ends of all worlds. Pods and nodes are the same end when they have the same name.

@@ -13,7 +13,9 @@ import (
 // drawer draws worlds in which little is rare: few labels, few ports, few networks, so that rules meet pods.
 type drawer struct{ t *rapid.T }
 
-func (d drawer) chance(name string, outOf int) bool { return rapid.IntRange(1, outOf).Draw(d.t, name) == 1 }
+func (d drawer) chance(name string, outOf int) bool {
+	return rapid.IntRange(1, outOf).Draw(d.t, name) == 1
+}
 
 func (d drawer) world() *World {
 	w := &World{}

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hedgerow-net/hedgerow/policy"
 )
@@ -14,15 +15,17 @@ func (v *view) namedPorts() []Finding {
 		if !only || len(pods) == 0 {
 			continue
 		}
-		for _, port := range l.Ports {
-			if port.Name == "" || hasName(pods, port) {
+		named := slices.DeleteFunc(slices.Clone(l.Ports), func(p policy.Port) bool { return p.Name == "" })
+		for _, port := range named {
+			// A destinationNamedPort of a cluster policy is one field and a port of each protocol.
+			if slices.ContainsFunc(named, func(p policy.Port) bool { return p.Field == port.Field && hasName(pods, p) }) {
 				continue
 			}
-			message := fmt.Sprintf("none of the pods (%s) has a port named %q of %s", podWords(pods), port.Name, port.Protocol)
+			message := fmt.Sprintf("none of the pods (%s) has a port named %q of protocol %s", podWords(pods), port.Name, port.Protocol)
 			found = append(found, l.finding(port.Field, message, nameAdvice(pods, port)))
 		}
 	}
-	return found
+	return oncePerField(found)
 }
 
 func hasName(pods []*policy.Pod, port policy.Port) bool {

@@ -26,7 +26,7 @@ func (v *view) podRanges() []Finding {
 		if p.Network.CIDR.Bits() == 0 {
 			return
 		}
-		if what := v.within(p.Network); what != "" {
+		if what := v.podsIn(p.Network); what != "" {
 			message := fmt.Sprintf("ipBlock %s contains %s: it matches pods too, and addresses of pods change", p.Network, what)
 			found = append(found, l.finding(p.Field, message, "select pods with podSelector and namespaceSelector, or cut the pods' range out with except"))
 		}
@@ -34,8 +34,8 @@ func (v *view) podRanges() []Finding {
 	return found
 }
 
-// within names a pod, or a range of pods, inside the network.
-func (v *view) within(n *policy.Network) string {
+// podsIn names a pod, or a range of pods, inside the network.
+func (v *view) podsIn(n *policy.Network) string {
 	for _, pod := range v.Pods {
 		if pod.HostNetwork || pod.Terminated || v.Invented[pod] {
 			continue

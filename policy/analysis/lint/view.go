@@ -3,6 +3,7 @@ package lint
 import (
 	"iter"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -45,19 +46,33 @@ type line struct {
 	*policy.Rule
 }
 
-// lines goes through all rules in the order of evaluation, ingress before egress.
+// lines goes through all rules in the order of evaluation, ingress before egress. Rules with a problem are left out: they have been replaced by what
+// fails closed, and their problem is a finding.
 func (v *view) lines() iter.Seq[line] {
 	return func(yield func(line) bool) {
 		for _, d := range policy.Directions {
 			for _, p := range v.policies {
 				for i := range p.Rules[d] {
-					if !yield(line{p, d, &p.Rules[d][i]}) {
+					if l := (line{p, d, &p.Rules[d][i]}); !l.broken() && !yield(l) {
 						return
 					}
 				}
 			}
 		}
 	}
+}
+
+// broken reports whether there is a problem with the rule, or with its policy as a whole.
+func (l line) broken() bool {
+	return slices.ContainsFunc(l.policy.Problems, func(p policy.Problem) bool {
+		return within(p.Field, l.Field) || !within(p.Field, "spec.ingress") && !within(p.Field, "spec.egress")
+	})
+}
+
+// within reports whether the field is the other one or lies below it.
+func within(field, other string) bool {
+	rest, found := strings.CutPrefix(field, other)
+	return found && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // finding begins a finding about a field of the line's policy.
