@@ -24,6 +24,7 @@ type verb struct {
 // verbs returns all commands in the order of the help. A new verb adds its line here.
 func verbs() []verb {
 	return []verb{
+		{groupAsk, explainCommand()},
 		{groupOther, versionCommand()},
 	}
 }

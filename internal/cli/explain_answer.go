@@ -1,0 +1,270 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/hedgerow-net/hedgerow/internal/manifest"
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// explanation is the answer of explain.
+type explanation struct {
+	From    string          `json:"from"`
+	To      string          `json:"to"`
+	Port    string          `json:"port,omitempty"`
+	Allowed bool            `json:"allowed"`
+	Notes   []string        `json:"notes"`
+	Flows   []explainedFlow `json:"flows"`
+}
+
+// explainedFlow is what one pod, address family and set of ports was answered.
+type explainedFlow struct {
+	From    explainedEnd       `json:"from"`
+	To      explainedEnd       `json:"to"`
+	Ports   []explainedPorts   `json:"ports"`
+	Allowed bool               `json:"allowed"`
+	Notes   []string           `json:"notes"`
+	Egress  explainedJudgement `json:"egress"`
+	Ingress explainedJudgement `json:"ingress"`
+
+	flow policy.Flow // as it was decided
+	// byAddress: which address the ends have may matter, because rules about networks were looked at or an address was asked for.
+	byAddress bool
+}
+
+type explainedEnd struct {
+	Name    string `json:"name"`
+	Place   string `json:"place"`
+	Address string `json:"address,omitempty"`
+}
+
+type explainedPorts struct {
+	Protocol string `json:"protocol"`
+	First    int    `json:"first,omitempty"`
+	Last     int    `json:"last,omitempty"`
+}
+
+type explainedJudgement struct {
+	Verdict    string            `json:"verdict"`
+	Cause      string            `json:"cause"`
+	Tier       string            `json:"tier,omitempty"`
+	Policy     *explainedPolicy  `json:"policy,omitempty"`
+	Rule       *explainedRule    `json:"rule,omitempty"`
+	Isolating  []explainedPolicy `json:"isolating,omitempty"`
+	Nearest    []explainedMiss   `json:"nearest,omitempty"`
+	HowToAllow string            `json:"howToAllow,omitempty"`
+}
+
+type explainedPolicy struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	File      string `json:"file,omitempty"`
+	Line      int    `json:"line,omitempty"`
+
+	ref policy.Ref
+}
+
+type explainedRule struct {
+	Index int    `json:"index"`
+	Name  string `json:"name,omitempty"`
+	Words string `json:"words"`
+	Field string `json:"field"`
+	File  string `json:"file,omitempty"`
+	Line  int    `json:"line,omitempty"`
+}
+
+type explainedMiss struct {
+	Message string `json:"message"`
+}
+
+// explain answers for every flow between the two ends; port nil asks which ports are open.
+func (e *explainer) explain(from, to *manifest.End, port *manifest.Port) (*explanation, error) {
+	a := &explanation{From: from.Text, To: to.Text, Notes: []string{}, Flows: []explainedFlow{}}
+	for _, end := range []*manifest.End{from, to} {
+		if end.Note != "" && !slices.Contains(a.Notes, end.Note) {
+			a.Notes = append(a.Notes, end.Note)
+		}
+	}
+	if port == nil {
+		e.open(a, from, to)
+		return a, nil
+	}
+	a.Port = port.String()
+	flows, unserved, err := e.world.Flows(from, to, *port)
+	if err != nil {
+		return nil, err
+	}
+	for _, why := range unserved {
+		a.Notes = append(a.Notes, "the Service sends nothing there: "+why)
+	}
+	a.Allowed = true
+	for _, f := range flows {
+		for _, g := range f.ByFamily() {
+			x := e.flow(policy.Evaluate(e.set, g.Flow))
+			if g.Note != "" {
+				x.Notes = append([]string{g.Note}, x.Notes...)
+			}
+			a.Allowed = a.Allowed && x.Allowed
+			a.Flows = append(a.Flows, x)
+		}
+	}
+	return a, nil
+}
+
+// flow explains one decision.
+func (e *explainer) flow(d policy.Decision) explainedFlow {
+	f := d.Flow
+	x := explainedFlow{
+		From: explainEnd(f.Source), To: explainEnd(f.Destination), Ports: []explainedPorts{{Protocol: protocolName(f.Protocol), First: int(f.Port), Last: int(f.Port)}},
+		Allowed: d.Action() == policy.Accept, Notes: append([]string{}, endNotes(f)...),
+		Egress: e.judgement(d.Egress), Ingress: e.judgement(d.Ingress),
+		flow: f, byAddress: e.looksAtAddresses(f),
+	}
+	if cutsDNS(d) {
+		x.Notes = append(x.Notes, fmt.Sprintf("this cuts DNS: names do not resolve in %s, which shows as time-outs of seconds", f.Source))
+	}
+	return x
+}
+
+// cutsDNS reports whether the flow is a question to a name server that egress isolation of the asking pod denies.
+func cutsDNS(d policy.Decision) bool {
+	const dns = 53
+	return d.Flow.Port == dns && (d.Flow.Protocol == policy.UDP || d.Flow.Protocol == policy.TCP) &&
+		d.Egress.Cause == policy.CauseIsolated
+}
+
+// looksAtAddresses reports whether a policy of either pod has rules about networks, or an end is nothing but an address.
+func (e *explainer) looksAtAddresses(f policy.Flow) bool {
+	subjects := map[policy.Direction]policy.End{policy.Egress: f.Source, policy.Ingress: f.Destination}
+	for d, end := range subjects {
+		if end.Place != policy.InPod {
+			return true
+		}
+		for _, p := range e.set.Selecting(end.Pod, d) {
+			if slices.ContainsFunc(p.Rules[d], hasNetwork) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func hasNetwork(r policy.Rule) bool {
+	return slices.ContainsFunc(r.Peers, func(p policy.Peer) bool { return p.Network != nil })
+}
+
+func (e *explainer) judgement(j policy.Judgement) explainedJudgement {
+	x := explainedJudgement{Verdict: j.Action.String(), Cause: causes[j.Cause]}
+	if j.Cause == policy.CauseRule || j.Cause == policy.CauseIsolated {
+		x.Tier = j.Tier.String()
+	}
+	if j.Cause == policy.CauseRule {
+		p := e.policy(j.Policy)
+		x.Policy = &p
+		x.Rule = e.rule(j.Policy, j.Direction, j.Rule)
+	}
+	for _, ref := range j.Isolating {
+		x.Isolating = append(x.Isolating, e.policy(ref))
+	}
+	if j.Miss != "" {
+		x.Nearest = append(x.Nearest, explainedMiss{Message: j.Miss})
+	}
+	return x
+}
+
+// causes are the names of causes in JSON.
+var causes = map[policy.Cause]string{
+	policy.CauseNotIsolated: "notIsolated", policy.CauseRule: "rule", policy.CauseIsolated: "isolated", policy.CauseNoPod: "noPod",
+	policy.CauseNode: "node", policy.CauseSelf: "self", policy.CauseClosed: "closed",
+}
+
+func (e *explainer) policy(ref policy.Ref) explainedPolicy {
+	x := explainedPolicy{Kind: string(ref.Kind), Namespace: ref.Namespace, Name: ref.Name, ref: ref}
+	if o := e.world.ObjectOf(ref); o != nil {
+		field := ""
+		if ref.Kind == policy.KindNamespaceIsolation {
+			field = "metadata.annotations[" + policy.IsolationAnnotation + "]"
+		}
+		at := o.At(field)
+		x.File, x.Line = at.File, at.Line
+	}
+	return x
+}
+
+func (e *explainer) rule(ref policy.Ref, d policy.Direction, index int) *explainedRule {
+	x := &explainedRule{Index: index}
+	o := e.world.ObjectOf(ref)
+	if o == nil {
+		return x
+	}
+	for i := range o.Policy.Rules[d] {
+		r := &o.Policy.Rules[d][i]
+		if r.Index == index {
+			at := o.At(r.Field)
+			return &explainedRule{Index: index, Name: r.Name, Words: r.Words(d), Field: r.Field, File: at.File, Line: at.Line}
+		}
+	}
+	return x
+}
+
+func explainEnd(e policy.End) explainedEnd {
+	x := explainedEnd{Name: e.String(), Place: places[e.Place]}
+	switch {
+	case e.Pod != nil:
+		x.Name = e.Pod.String()
+	case e.Node != nil:
+		x.Name = "node/" + e.Node.Name
+	}
+	if e.Address.IsValid() {
+		x.Address = e.Address.String()
+	}
+	return x
+}
+
+// places are the names of places in JSON.
+var places = map[policy.Place]string{
+	policy.InPod: "pod", policy.OnNode: "ownNode", policy.Outside: "outside", policy.Unknown: "unknown", policy.Unattached: "unattached",
+	policy.InDispute: "disputed",
+}
+
+func protocolName(p policy.Protocol) string {
+	if p == policy.OtherProtocols {
+		return "ICMP"
+	}
+	return p.String()
+}
+
+// endNotes tell what is special about the ends of a flow.
+func endNotes(f policy.Flow) []string {
+	var notes []string
+	for _, e := range []policy.End{f.Source, f.Destination} {
+		switch {
+		case e.Pod != nil && e.Pod.HostNetwork:
+			notes = append(notes, fmt.Sprintf("%s is in its node's network: no policy is about it, no pod selector matches it, and to others it is the node", e.Pod))
+		case e.Pod != nil && e.Pod.Terminated:
+			notes = append(notes, fmt.Sprintf("%s is over (Succeeded or Failed): its addresses are not its own any more", e.Pod))
+		case e.Place == policy.Unknown:
+			notes = append(notes, fmt.Sprintf("%s: no rule that accepts some pods matches an unknown pod, every rule that denies pods does", e))
+		case e.Place == policy.InDispute:
+			notes = append(notes, fmt.Sprintf("%s passes nothing until one of the pods gives it up", e))
+		}
+	}
+	return notes
+}
+
+// same reports whether two flows were answered alike, whatever their ends and ports.
+func (x *explainedFlow) same(o *explainedFlow) bool {
+	return key(x.Egress) == key(o.Egress) && key(x.Ingress) == key(o.Ingress)
+}
+
+// key is a text that is equal for equal judgements.
+func key(j explainedJudgement) string {
+	text, err := json.Marshal(j)
+	if err != nil {
+		return err.Error() // strings and numbers: cannot happen
+	}
+	return string(text)
+}
