@@ -28,7 +28,7 @@ func (v *view) isolationValues() []Finding {
 		for _, problem := range ns.Isolation.Problems {
 			found = append(found, Finding{
 				Ref: ns.Isolation.Ref, Field: problem.Field, Message: fmt.Sprintf("namespace %s: %s", ns.Name, problem.Message),
-				Advice: `write "on" or "off", with the quotes: until then the namespace is isolated`,
+				Advice: `write "on" or "off", with the quotes`,
 			})
 		}
 	}

@@ -3,7 +3,9 @@ package lint_test
 import "testing"
 
 // from is a policy of namespace shop with these peers.
-func from(peers string) string { return netpol("shop/p", "podSelector: {}, ingress: [{from: ["+peers+"]}]") }
+func from(peers string) string {
+	return netpol("shop/p", "podSelector: {}, ingress: [{from: ["+peers+"]}]")
+}
 
 func TestEmptyPeers(t *testing.T) {
 	shop := objects(namespace("shop", "team: a"), namespace("ops", "team: ops"), namespace("empty", "team: none"),
@@ -15,7 +17,7 @@ shop/p spec.ingress[0].from[0]: the peer (pods with app=frontned of namespace sh
 shop/p spec.ingress[0].from[0]: the peer (pods with app=prometheus of namespace shop) selects nothing: no pod of namespace shop has app=prometheus | look at the namespace: the selector would match 1 pod in namespace ops`},
 		{"misspelt namespace label", objects(shop, from("{namespaceSelector: {matchLabels: {team: opps}}}")), `
 shop/p spec.ingress[0].from[0]: the peer (every pod of namespaces with team=opps) selects nothing: no namespace has team=opps | did you mean team=ops?`},
-		{"no node", objects(shop, "{apiVersion: v1, kind: Node, metadata: {name: n, labels: {role: worker}}}",
+		{"no node", objects(shop, "{apiVersion: v1, kind: Node, metadata: {name: node1, labels: {role: worker}}}",
 			cnp("p", "tier: Admin, priority: 1, subject: {namespaces: {}}, egress: [{action: Deny, to: [{nodes: {matchLabels: {role: workr}}}]}]")), `
 /p spec.egress[0].to[0]: the peer (nodes with role=workr) selects nothing: no node has role=workr | did you mean role=worker?`},
 		{"selects a pod", objects(shop, from("{namespaceSelector: {matchLabels: {team: ops}}, podSelector: {matchLabels: {app: prometheus}}}")), ""},
@@ -32,7 +34,7 @@ shop/p spec.ingress[0].from[0]: the peer (every pod of namespaces with team=opps
 }
 
 func TestHostNetworkPeers(t *testing.T) {
-	node, web := pod("shop/node", "app: x", "spec: {hostNetwork: true}"), pod("shop/web", "app: y")
+	node, web := pod("shop/node", "app: x", "spec: {hostNetwork: true}"), pod("shop/web", "app: web")
 	run(t, "HR014", []example{
 		{"only such a pod", objects(node, web, from("{podSelector: {matchLabels: {app: x}}}")), `
 shop/p spec.ingress[0].from[0]: the peer (pods with app=x of namespace shop) selects only hostNetwork pods, such as shop/node, which no pod selector matches | use an ipBlock with the addresses of their nodes`},

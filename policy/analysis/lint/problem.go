@@ -8,7 +8,7 @@ import (
 
 // invalid finds what could not be understood. The value of the isolation annotation is a kind of its own.
 func (v *view) invalid() []Finding {
-	return v.problems(false, "correct the field: until then it fails closed")
+	return v.problems(false, "correct the field")
 }
 
 // unsupported finds what the API allows and Hedgerow cannot enforce.

@@ -29,7 +29,7 @@ default/p spec.podSelector: NetworkPolicy default/p selects no pod: no pod of na
 }
 
 func TestHostNetworkSubjects(t *testing.T) {
-	node, web := pod("shop/node", "app: x", "spec: {hostNetwork: true}"), pod("shop/web", "app: y")
+	node, web := pod("shop/node", "app: x", "spec: {hostNetwork: true}"), pod("shop/web", "app: web")
 	run(t, "HR015", []example{
 		{"only such a pod", objects(node, web, netpol("shop/p", "podSelector: {matchLabels: {app: x}}")), `
 shop/p spec.podSelector: NetworkPolicy shop/p selects only hostNetwork pods, such as shop/node, and no policy applies to them | take the pod out of the host's network, or guard it with the node's firewall`},
