@@ -23,7 +23,7 @@ func (r *reader) document(file string, v *value, kind string) error {
 		return fail(v.line, "a manifest must be an object with apiVersion and kind, not %s", v.words())
 	}
 	for _, name := range []string{"apiVersion", "kind"} {
-		if f := v.field(name); f != nil && f.kind != scalarValue {
+		if f := v.field(name); f != nil && f.plainText() == nil {
 			return fail(f.line, "%s must be a string, not %s", name, f.words())
 		}
 	}

@@ -72,8 +72,11 @@ func (c check) own(v *value, t reflect.Type, path string) error {
 	if err == nil {
 		return nil
 	}
-	if t.Name() == "IntOrString" {
+	switch t.Name() {
+	case "IntOrString":
 		return c.wrong(v, path, "an integer or a string")
+	case "Quantity":
+		return c.wrong(v, path, "a quantity such as 500m")
 	}
 	return c.fail(v.line, "%s: %v", path, err)
 }

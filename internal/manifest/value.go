@@ -48,11 +48,18 @@ func (v *value) field(name string) *fieldValue {
 
 // text returns the field's string; empty when there is none or it is something else.
 func (v *value) text(name string) string {
-	if f := v.field(name); f != nil {
-		text, _ := f.scalar.(string)
-		return text
+	if f := v.field(name); f != nil && f.plainText() != nil {
+		return *f.plainText()
 	}
 	return ""
+}
+
+// plainText returns the string that the value is; nil when it is none.
+func (v *value) plainText() *string {
+	if text, is := v.scalar.(string); is {
+		return &text
+	}
+	return nil
 }
 
 // plain returns the value as parsers of JSON do.

@@ -1,0 +1,77 @@
+package manifest
+
+import (
+	"testing"
+
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+const positioned = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: x
+  labels:
+    example.com/part-of: shop
+spec:
+  podSelector:
+    matchLabels: {app: web}
+  ingress:
+  - from:
+    - podSelector: {}
+    -
+      ipBlock:
+        cidr: 10.0.0.0/8
+  - ports:
+    - port: 80
+---
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: ns
+  annotations:
+    net.alpha.kubernetes.io/network-isolation: "on"
+`
+
+func TestAt(t *testing.T) {
+	o := read(t, positioned).Objects[0]
+	for field, want := range map[string]int{
+		"":                                     1,
+		"metadata.name":                        4,
+		"spec":                                 7,
+		"spec.podSelector.matchLabels":         9,
+		"spec.podSelector.matchLabels[app]":    9,
+		"spec.ingress":                         10,
+		"spec.ingress[0]":                      11,
+		"spec.ingress[0].from[1]":              14,
+		"spec.ingress[0].from[1].ipBlock.cidr": 15,
+		"spec.ingress[0].from[1].ipBlock.except[3]": 14,
+		"spec.ingress[0].from[7]":                   11,
+		"spec.ingress[1].ports[0]":                  17,
+		"spec.egress[0].to":                         7,
+		"status.conditions":                         1,
+		"metadata.labels[example.com/part-of]":      6,
+		"metadata.labels.example.com/part-of":       6,
+		"metadata.labels[example.com/other]":        5,
+		"spec.ingress[":                             10,
+		"spec.ingress[-1]":                          10,
+		"[":                                         1,
+		"]..x":                                      1,
+	} {
+		if got := o.At(field); got != (Position{"-", want}) {
+			t.Errorf("At(%q) is %s, want line %d", field, got, want)
+		}
+	}
+}
+
+func TestObjectOf(t *testing.T) {
+	w := read(t, positioned)
+	if o := w.ObjectOf(policy.Ref{Kind: policy.KindNetworkPolicy, Namespace: "default", Name: "x"}); o != w.Objects[0] {
+		t.Errorf("the policy's object is %v", o)
+	}
+	if o := w.ObjectOf(policy.Ref{Kind: policy.KindNamespaceIsolation, Namespace: "ns", Name: "on"}); o != w.Objects[1] {
+		t.Errorf("the isolation's object is %v", o)
+	}
+	if o := w.ObjectOf(policy.Ref{Kind: policy.KindNetworkPolicy, Namespace: "default", Name: "y"}); o != nil {
+		t.Errorf("the object of no policy is %v", o)
+	}
+}
