@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/discovery"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 	"sigs.k8s.io/yaml"
 
 	"github.com/hedgerow-net/hedgerow/policy"
@@ -100,7 +101,20 @@ func watch(t *testing.T, s *apiServer) *watching {
 		}
 	})
 	w.until("everything is listed", func(w *World) bool { return w.Synced })
+	const builtIn = 4
+	w.until("changes are watched", func(*World) bool { return watches(s.client.Actions()) == builtIn })
 	return w
+}
+
+// watches is the number of watches that have begun. The trackers do not tell a watch what came between the list and its beginning.
+func watches(actions []clienttesting.Action) int {
+	n := 0
+	for _, a := range actions {
+		if a.GetVerb() == "watch" {
+			n++
+		}
+	}
+	return n
 }
 
 // look reads the world.
@@ -218,6 +232,7 @@ func TestClusterPolicies(t *testing.T) {
 		})
 		s.serve(api)
 		before := w.until(ref.String()+" is known", func(w *World) bool { return w.Policies[ref] != nil })
+		w.until(ref.String()+" is watched", func(*World) bool { return watches(s.dynamic.Actions()) == i+1 })
 		w.look(func(w *World) {
 			if p := w.Policies[ref]; p.Problem() != "" || len(p.Rules[policy.Ingress]) != 1 {
 				t.Errorf("%s: problem %q, rules %v", ref, p.Problem(), p.Rules)
