@@ -17,32 +17,45 @@ func serverOf(f policy.Flow) server {
 	return server{netip.AddrPortFrom(f.Destination.Address, f.Port), f.Protocol}
 }
 
-// warnOfControls tells of cases that expect Deny although no case of the test shows that anybody reaches that destination on that port: they would
-// pass as well if the name or the port were wrong.
-func warnOfControls(t *Test, all []asked, warn func(string)) {
-	shown := map[server]bool{}
+// controls are what a case that expects Deny needs besides it: the same end and port, as written or as found.
+type controls struct {
+	servers map[server]bool
+	written map[[2]string]bool
+}
+
+func newControls() *controls { return &controls{map[server]bool{}, map[[2]string]bool{}} }
+
+// show notes what the cases of a test that expect Allow show to be there.
+func (s *controls) show(all []asked) {
 	for _, a := range all {
-		for _, f := range a.flows {
-			if a.Expect == Allow {
-				shown[serverOf(f.decision.Flow)] = true
-			}
-		}
-	}
-	warned := map[string]bool{}
-	for _, a := range all {
-		what := fmt.Sprintf("%s on %s", a.To.Value, a.portWords())
-		if a.Expect != Deny || warned[what] || a.isShown(shown) {
+		if a.Expect != Allow {
 			continue
 		}
-		warned[what] = true
-		warn(fmt.Sprintf("%s: warning: test %s: case %q has no control: no case expects that anybody reaches %s, so it would pass with a wrong port, too; add one",
-			a.Position, t.Name, a.Name, what))
+		s.written[[2]string{a.To.Value, a.portWords()}] = true
+		for _, f := range a.flows {
+			s.servers[serverOf(f.decision.Flow)] = true
+		}
 	}
 }
 
-func (a *asked) isShown(shown map[server]bool) bool {
+// warn tells of cases of a test that expect Deny although no case of any test shows that anybody reaches that destination on that port: they
+// would pass as well if the name or the port were wrong.
+func (s *controls) warn(t *Test, all []asked, warn func(string)) {
+	warned := map[[2]string]bool{}
+	for _, a := range all {
+		what := [2]string{a.To.Value, a.portWords()}
+		if a.Expect != Deny || warned[what] || s.written[what] || s.hasServer(&a) {
+			continue
+		}
+		warned[what] = true
+		warn(fmt.Sprintf("%s: warning: test %s: case %q has no control: no case expects that anybody reaches %s on %s, so it would pass with a wrong name or port, too; add one",
+			a.Position, t.Name, a.Name, what[0], what[1]))
+	}
+}
+
+func (s *controls) hasServer(a *asked) bool {
 	for _, f := range a.flows {
-		if shown[serverOf(f.decision.Flow)] {
+		if s.servers[serverOf(f.decision.Flow)] {
 			return true
 		}
 	}

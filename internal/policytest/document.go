@@ -39,6 +39,9 @@ func syntaxError(file string, err error) error {
 	if found := atLine.FindStringSubmatch(message); found != nil {
 		line, _ = strconv.Atoi(found[1]) // digits; too many of them leave the line 0
 		message = strings.TrimPrefix(message, found[0])
+		if strings.HasPrefix(message, "did not find expected") {
+			line++ // the parser counts from 0, its scanner from 1
+		}
 	}
 	return &manifest.Error{Position: manifest.Position{File: file, Line: max(line, 1)}, Message: "not YAML: " + message}
 }

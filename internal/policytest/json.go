@@ -26,7 +26,7 @@ type caseJSON struct {
 	Decision string          `json:"decision"`
 	Position string          `json:"position"`
 	// DecidedAt is where that was written which decided.
-	DecidedAt string `json:"decidedAt,omitempty"`
+	DecidedAt []string `json:"decidedAt"`
 	// Of packets.
 	Evaluator Verdict `json:"evaluator,omitempty"`
 	Dropped   string  `json:"dropped,omitempty"`
@@ -48,7 +48,10 @@ func caseOf(t *Test, o *Outcome) caseJSON {
 	c := caseJSON{
 		Test: t.Name, Name: o.Case.Name, From: o.Case.From.Value, To: o.Case.To.Value, Protocol: o.Case.Protocol.Value,
 		Expect: o.Case.Expect, Got: o.Got, Passed: o.Passed(), Decision: strings.ReplaceAll(o.Decision.String(), "\n", "; "),
-		Position: o.Case.Position.String(), DecidedAt: o.At.String(),
+		Position: o.Case.Position.String(), DecidedAt: []string{},
+	}
+	for _, p := range o.At {
+		c.DecidedAt = append(c.DecidedAt, p.String())
 	}
 	switch port := o.Case.Port; {
 	case port.Number:

@@ -52,8 +52,8 @@ type Outcome struct {
 	Flow policy.Flow
 	// Decision is the evaluator's reason.
 	Decision policy.Decision
-	// At is where the rule or policy that decided was written; empty: nowhere.
-	At manifest.Position
+	// At is where the rule was written that decided, or each policy that isolates.
+	At []manifest.Position
 	// Flows is how many flows the case stands for.
 	Flows int
 	// Packet is what the packets said of Flow; nil: none were sent.
@@ -93,18 +93,22 @@ func Run(ctx context.Context, tests []*Test, o Options) (*Report, error) {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}
-	report := &Report{}
-	for _, t := range tests {
-		result, err := runTest(ctx, t, &o)
-		if err != nil {
+	report, runs, shown := &Report{}, make([]*run, len(tests)), newControls()
+	for i, t := range tests {
+		var err error
+		if runs[i], err = runTest(ctx, t, &o); err != nil {
 			return nil, err
 		}
-		report.Tests = append(report.Tests, result)
+		shown.show(runs[i].asked)
+		report.Tests = append(report.Tests, &Result{Test: t, Cases: runs[i].outcomes()})
+	}
+	for i, t := range tests {
+		shown.warn(t, runs[i].asked, o.Warn)
 	}
 	return report, nil
 }
 
-func runTest(ctx context.Context, t *Test, o *Options) (*Result, error) {
+func runTest(ctx context.Context, t *Test, o *Options) (*run, error) {
 	w, err := manifest.Read(t.Manifests, strings.NewReader(""))
 	if err != nil {
 		return nil, err
@@ -119,13 +123,10 @@ func runTest(ctx context.Context, t *Test, o *Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	warnOfControls(t, r.asked, o.Warn)
-	if o.Packets != nil {
-		if err := r.send(ctx, t, o); err != nil {
-			return nil, err
-		}
+	if o.Packets == nil {
+		return r, nil
 	}
-	return &Result{Test: t, Cases: r.outcomes()}, nil
+	return r, r.send(ctx, t, o)
 }
 
 // warnOfProblems tells what in the policies fails closed.
@@ -223,7 +224,7 @@ func (r *run) outcomes() []Outcome {
 	all := make([]Outcome, len(r.asked))
 	for i, a := range r.asked {
 		all[i] = a.outcome()
-		all[i].At = r.positionOf(all[i].Decision)
+		all[i].At = r.decidedAt(all[i].Decision)
 	}
 	return all
 }
@@ -265,38 +266,42 @@ func verdictOf(d policy.Decision) Verdict {
 	return Deny
 }
 
-// positionOf finds where that was written which decided: of an Accept, the rule of the last direction that one decided.
-func (r *run) positionOf(d policy.Decision) manifest.Position {
-	for _, j := range [...]policy.Judgement{d.Ingress, d.Egress} {
-		if d.Action() == policy.Deny && j.Action != policy.Deny {
-			continue
-		}
-		if at := r.positionOfReason(j.Reason); at.File != "" {
-			return at
+// decidedAt finds where that was written which decided: of a Deny, the side that denies; of an Accept, both.
+func (r *run) decidedAt(d policy.Decision) []manifest.Position {
+	var at []manifest.Position
+	for _, j := range [...]policy.Judgement{d.Egress, d.Ingress} {
+		if j.Action == d.Action() {
+			at = append(at, r.positions(j.Reason)...)
 		}
 	}
-	return manifest.Position{}
+	return at
 }
 
-func (r *run) positionOfReason(reason policy.Reason) manifest.Position {
+func (r *run) positions(reason policy.Reason) []manifest.Position {
+	var at []manifest.Position
 	switch reason.Cause {
 	case policy.CauseRule:
-		object := r.world.ObjectOf(reason.Policy)
-		if object == nil || object.Policy == nil {
-			return manifest.Position{}
+		if object := r.world.ObjectOf(reason.Policy); object != nil {
+			at = append(at, object.At(fieldOf(object.Policy, reason)))
 		}
-		for _, rule := range object.Policy.Rules[reason.Direction] {
-			if rule.Index == reason.Rule {
-				return object.At(rule.Field)
+	case policy.CauseIsolated:
+		for _, ref := range reason.Isolating {
+			if object := r.world.ObjectOf(ref); object != nil {
+				at = append(at, object.Position)
 			}
 		}
-		return object.Position
-	case policy.CauseIsolated:
-		if object := r.world.ObjectOf(reason.Isolating[0]); object != nil {
-			return object.Position
+	}
+	return at
+}
+
+// fieldOf is where the rule that decided stands in its object.
+func fieldOf(p *policy.Policy, reason policy.Reason) string {
+	for _, rule := range p.Rules[reason.Direction] {
+		if rule.Index == reason.Rule {
+			return rule.Field
 		}
 	}
-	return manifest.Position{}
+	return ""
 }
 
 // send asks the packets too.

@@ -51,9 +51,9 @@ func (p *printer) reason(o *Outcome) {
 // Reasons says why the case came to what it did, one sentence a line: what was expected and found, what the packets came to, why the
 // evaluator decides so, and where that is written.
 func (o *Outcome) Reasons() []string {
-	found := fmt.Sprintf("expected %s, got %s: %s", o.Case.Expect, o.Got, o.Flow)
-	if o.Flows > 1 {
-		found += fmt.Sprintf(" (%s to %s, one of %d flows)", o.Flow.Source.Address, o.Flow.Destination.Address, o.Flows)
+	found := fmt.Sprintf("%s: %s", o.Got, o.flowWords())
+	if o.Got != o.Case.Expect {
+		found = fmt.Sprintf("expected %s, got %s: %s", o.Case.Expect, o.Got, o.flowWords())
 	}
 	lines := []string{o.Case.Position.String() + ": " + found}
 	if o.Disagreement {
@@ -67,10 +67,31 @@ func (o *Outcome) Reasons() []string {
 		lines = append(lines, "packets: "+o.Packet.Reason)
 	}
 	lines = append(lines, strings.Split(o.Decision.String(), "\n")...)
-	if o.At.File != "" {
-		lines = append(lines, "at "+o.At.String())
+	if at := o.at(); at != "" {
+		lines = append(lines, "at "+at)
 	}
 	return lines
+}
+
+func (o *Outcome) flowWords() string {
+	what := o.Case.Protocol.Value
+	if o.Flow.Port != 0 {
+		what = fmt.Sprintf("%s %d", what, o.Flow.Port)
+	}
+	words := fmt.Sprintf("%s from %s to %s", what, o.Flow.Source, o.Flow.Destination)
+	if o.Flows == 1 {
+		return words
+	}
+	return fmt.Sprintf("%s (%s to %s, one of %d flows)", words, o.Flow.Source.Address, o.Flow.Destination.Address, o.Flows)
+}
+
+// at lists where that was written which decided.
+func (o *Outcome) at() string {
+	var texts []string
+	for _, p := range o.At {
+		texts = append(texts, p.String())
+	}
+	return strings.Join(texts, ", ")
 }
 
 func (r *Report) summary() string {
