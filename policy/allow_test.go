@@ -8,7 +8,9 @@ import (
 )
 
 func TestHowToAllow(t *testing.T) {
-	space := func(name string) *Namespace { return &Namespace{Name: name, Labels: map[string]string{"kubernetes.io/metadata.name": name}} }
+	space := func(name string) *Namespace {
+		return &Namespace{Name: name, Labels: map[string]string{"kubernetes.io/metadata.name": name}}
+	}
 	isolated := space("alpha")
 	isolated.Isolation = isolation("alpha", map[string]string{IsolationAnnotation: "on"})
 	namespaces := []*Namespace{space("shop"), space("other"), isolated}
