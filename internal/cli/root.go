@@ -25,6 +25,7 @@ type verb struct {
 func verbs() []verb {
 	return []verb{
 		{groupAsk, explainCommand()},
+		{groupWrite, lintCommand()},
 		{groupOther, versionCommand()},
 	}
 }
