@@ -114,22 +114,3 @@ func TestUnknownClusterAddress(t *testing.T) {
 		b.wantPass(b.world, b.b, udp.packet(far, f.of(b.b), 80))
 	})
 }
-
-// TestNetworks looks addresses outside the cluster up by their longest prefix.
-func TestNetworks(t *testing.T) {
-	bothFamilies(t, func(b *testbed, f family) {
-		const wide, narrow = datapath.FirstGroup + 100, datapath.FirstGroup + 101
-		udp, world := probes[1], f.of(b.world)
-		other := world.Next()
-		b.node.RouteTo(b.world, other)
-		b.apply(&datapath.Change{PutNetworks: map[netip.Prefix]datapath.GroupID{
-			netip.PrefixFrom(world, world.BitLen()-8).Masked(): wide,
-			netip.PrefixFrom(world, world.BitLen()):            narrow,
-		}})
-		rule := b.isolateIngress(b.b, port(wide, datapath.UDP, 80))
-		b.wantPass(b.world, b.b, udp.packet(other, f.of(b.b), 80))
-		b.wantDrop(udp.event(f, world, f.of(b.b), 80, rule, false), b.world, udp.packet(world, f.of(b.b), 80))
-		b.apply(&datapath.Change{DeleteNetworks: []netip.Prefix{netip.PrefixFrom(world, world.BitLen())}})
-		b.wantPass(b.world, b.b, udp.packet(world, f.of(b.b), 80))
-	})
-}

@@ -141,7 +141,7 @@ func (b *testbed) wantVerdicts(f family, p probe, want map[uint16]datapath.Verdi
 		}
 		return arrived.Count() == accepted
 	}) {
-		b.Errorf("%s: %d packets arrived, want %d; events %+v", p.name, arrived.Count(), accepted, b.all())
+		b.Fatalf("%s: %d packets arrived, want %d; events %+v", p.name, arrived.Count(), accepted, b.all())
 	}
 	if n := wrong.Load(); n != 0 {
 		b.Errorf("%s: port %d is denied and arrived", p.name, n)
