@@ -28,13 +28,16 @@ protocols without ports. An IPv6 address with a port is written [fd00::1]:80. Wi
 
 Exit code: 0 allowed (for every pod behind a Service, in every address family that both ends have), 1 not; without a port: 0 something is open, 1 nothing is.`,
 		Example: `  # may the frontend reach the backend?
-  hedgerow explain -f examples/tenant-a/tenants.yaml tenant-a/frontend tenant-a/backend:80
+  hedgerow explain -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml tenant-a/frontend tenant-a/backend:80
 
-  # from outside the cluster, by UDP
+  # why can the neighbour not? (the exit code says no)
+  hedgerow explain -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml tenant-b/outsider tenant-a/backend:80 # exit 1
+
+  # from an address outside the cluster, by UDP, while nothing is isolated
   hedgerow explain -f examples/tenant-a/tenants.yaml 203.0.113.7 tenant-a/backend:81/UDP
 
   # which ports are open?
-  hedgerow explain -f examples/tenant-a/tenants.yaml tenant-b/outsider tenant-a/backend`,
+  hedgerow explain -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml tenant-a/frontend tenant-a/backend`,
 		Args: args("FROM", "TO"),
 		RunE: func(c *cobra.Command, args []string) error { return explain(c, *paths, form, args[0], args[1]) },
 	}

@@ -28,6 +28,8 @@ type explainedFlow struct {
 	Notes   []string           `json:"notes"`
 	Egress  explainedJudgement `json:"egress"`
 	Ingress explainedJudgement `json:"ingress"`
+	// HowToAllow is one line on what to write where; empty when the flow is allowed, or nothing that is written would do.
+	HowToAllow string `json:"howToAllow,omitempty"`
 
 	flow policy.Flow // as it was decided
 	// byAddress: which address the ends have may matter, because rules about networks were looked at or an address was asked for.
@@ -47,14 +49,14 @@ type explainedPorts struct {
 }
 
 type explainedJudgement struct {
-	Verdict    string            `json:"verdict"`
-	Cause      string            `json:"cause"`
-	Tier       string            `json:"tier,omitempty"`
-	Policy     *explainedPolicy  `json:"policy,omitempty"`
-	Rule       *explainedRule    `json:"rule,omitempty"`
-	Isolating  []explainedPolicy `json:"isolating,omitempty"`
-	Nearest    []explainedMiss   `json:"nearest,omitempty"`
-	HowToAllow string            `json:"howToAllow,omitempty"`
+	Verdict   string            `json:"verdict"`
+	Cause     string            `json:"cause"`
+	Tier      string            `json:"tier,omitempty"`
+	Fault     string            `json:"fault,omitempty"`
+	Policy    *explainedPolicy  `json:"policy,omitempty"`
+	Rule      *explainedRule    `json:"rule,omitempty"`
+	Isolating []explainedPolicy `json:"isolating,omitempty"`
+	Nearest   *explainedMiss    `json:"nearest,omitempty"`
 }
 
 type explainedPolicy struct {
@@ -76,8 +78,13 @@ type explainedRule struct {
 	Line  int    `json:"line,omitempty"`
 }
 
+// explainedMiss is the rule that came closest, and what it lacked.
 type explainedMiss struct {
-	Message string `json:"message"`
+	Message string          `json:"message"`
+	Policy  explainedPolicy `json:"policy"`
+	Field   string          `json:"field,omitempty"`
+	File    string          `json:"file,omitempty"`
+	Line    int             `json:"line,omitempty"`
 }
 
 // explain answers for every flow between the two ends; port nil asks which ports are open.
@@ -121,7 +128,8 @@ func (e *explainer) flow(d policy.Decision) explainedFlow {
 		From: explainEnd(f.Source), To: explainEnd(f.Destination), Ports: []explainedPorts{{Protocol: protocolName(f.Protocol), First: int(f.Port), Last: int(f.Port)}},
 		Allowed: d.Action() == policy.Accept, Notes: append([]string{}, endNotes(f)...),
 		Egress: e.judgement(d.Egress), Ingress: e.judgement(d.Ingress),
-		flow: f, byAddress: e.looksAtAddresses(f),
+		HowToAllow: d.HowToAllow(e.set),
+		flow:       f, byAddress: e.looksAtAddresses(f),
 	}
 	if cutsDNS(d) {
 		x.Notes = append(x.Notes, fmt.Sprintf("this cuts DNS: names do not resolve in %s, which shows as time-outs of seconds", f.Source))
@@ -164,49 +172,49 @@ func (e *explainer) judgement(j policy.Judgement) explainedJudgement {
 	if j.Cause == policy.CauseRule {
 		p := e.policy(j.Policy)
 		x.Policy = &p
-		x.Rule = e.rule(j.Policy, j.Direction, j.Rule)
+		x.Rule = &explainedRule{Index: j.Rule, Name: j.RuleName, Words: j.Words, Field: j.Field}
+		x.Rule.File, x.Rule.Line = e.at(j.Policy, j.Field)
+		x.Fault = j.Fault
 	}
 	for _, ref := range j.Isolating {
 		x.Isolating = append(x.Isolating, e.policy(ref))
 	}
 	if j.Miss != "" {
-		x.Nearest = append(x.Nearest, explainedMiss{Message: j.Miss})
+		x.Nearest = e.miss(j)
 	}
 	return x
+}
+
+func (e *explainer) miss(j policy.Judgement) *explainedMiss {
+	x := &explainedMiss{Message: j.Miss, Policy: e.policy(j.MissRef), Field: j.MissField}
+	x.File, x.Line = e.at(j.MissRef, j.MissField)
+	return x
+}
+
+// at is where a field of a policy's object was written.
+func (e *explainer) at(ref policy.Ref, field string) (file string, line int) {
+	o := e.world.ObjectOf(ref)
+	if o == nil {
+		return "", 0
+	}
+	p := o.At(field)
+	return p.File, p.Line
 }
 
 // causes are the names of causes in JSON.
 var causes = map[policy.Cause]string{
 	policy.CauseNotIsolated: "notIsolated", policy.CauseRule: "rule", policy.CauseIsolated: "isolated", policy.CauseNoPod: "noPod",
 	policy.CauseNode: "node", policy.CauseSelf: "self", policy.CauseClosed: "closed",
+	policy.CauseFamilies: "families",
 }
 
 func (e *explainer) policy(ref policy.Ref) explainedPolicy {
+	field := ""
+	if ref.Kind == policy.KindNamespaceIsolation {
+		field = "metadata.annotations[" + policy.IsolationAnnotation + "]"
+	}
 	x := explainedPolicy{Kind: string(ref.Kind), Namespace: ref.Namespace, Name: ref.Name, ref: ref}
-	if o := e.world.ObjectOf(ref); o != nil {
-		field := ""
-		if ref.Kind == policy.KindNamespaceIsolation {
-			field = "metadata.annotations[" + policy.IsolationAnnotation + "]"
-		}
-		at := o.At(field)
-		x.File, x.Line = at.File, at.Line
-	}
-	return x
-}
-
-func (e *explainer) rule(ref policy.Ref, d policy.Direction, index int) *explainedRule {
-	x := &explainedRule{Index: index}
-	o := e.world.ObjectOf(ref)
-	if o == nil {
-		return x
-	}
-	for i := range o.Policy.Rules[d] {
-		r := &o.Policy.Rules[d][i]
-		if r.Index == index {
-			at := o.At(r.Field)
-			return &explainedRule{Index: index, Name: r.Name, Words: r.Words(d), Field: r.Field, File: at.File, Line: at.Line}
-		}
-	}
+	x.File, x.Line = e.at(ref, field)
 	return x
 }
 
@@ -257,7 +265,7 @@ func endNotes(f policy.Flow) []string {
 
 // same reports whether two flows were answered alike, whatever their ends and ports.
 func (x *explainedFlow) same(o *explainedFlow) bool {
-	return key(x.Egress) == key(o.Egress) && key(x.Ingress) == key(o.Ingress)
+	return key(x.Egress) == key(o.Egress) && key(x.Ingress) == key(o.Ingress) && x.HowToAllow == o.HowToAllow
 }
 
 // key is a text that is equal for equal judgements.

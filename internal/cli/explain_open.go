@@ -62,9 +62,7 @@ func (e *explainer) openPorts(f policy.Flow) []explainedFlow {
 func (e *explainer) merge(flows []explainedFlow, f policy.Flow, last int) []explainedFlow {
 	x := e.flow(policy.Evaluate(e.set, f))
 	x.Ports[0].Last = last
-	for _, j := range []*explainedJudgement{&x.Egress, &x.Ingress} {
-		j.Nearest, j.HowToAllow = nil, ""
-	}
+	x.Egress.Nearest, x.Ingress.Nearest, x.HowToAllow = nil, nil, ""
 	for i := range flows {
 		y := &flows[i]
 		if !y.same(&x) {

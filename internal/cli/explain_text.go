@@ -63,12 +63,15 @@ func (g flowGroup) print(b *bytes.Buffer) {
 	if pairs := g.addresses(); pairs != "" {
 		fmt.Fprintf(b, "  addresses compared: %s\n", pairs)
 	}
-	if x.Egress.Cause == "self" || x.Egress.Cause == "closed" {
+	if slices.Contains([]string{"self", "closed", "families"}, x.Egress.Cause) {
 		x.Egress.print(b, "either way", from, x.flow.Source)
-		return
+	} else {
+		x.Egress.print(b, "egress of "+from, from, x.flow.Source)
+		x.Ingress.print(b, "ingress of "+to, to, x.flow.Destination)
 	}
-	x.Egress.print(b, "egress of "+from, from, x.flow.Source)
-	x.Ingress.print(b, "ingress of "+to, to, x.flow.Destination)
+	if x.HowToAllow != "" {
+		fmt.Fprintf(b, "  to allow it: %s\n", x.HowToAllow)
+	}
 }
 
 // names lists what differs among the flows of a group.
@@ -95,14 +98,14 @@ func (g flowGroup) addresses() string {
 
 func (j *explainedJudgement) print(b *bytes.Buffer, side, name string, end policy.End) {
 	fmt.Fprintf(b, "  %s: %s\n", side, j.words(name, end))
+	if j.Fault != "" {
+		fmt.Fprintf(b, "    the rule fails closed: %s\n", j.Fault)
+	}
 	for _, p := range j.Isolating {
 		fmt.Fprintf(b, "    isolated by %s\n", p.words())
 	}
-	for _, m := range j.Nearest {
-		fmt.Fprintf(b, "    nearest: %s\n", m.Message)
-	}
-	if j.HowToAllow != "" {
-		fmt.Fprintf(b, "    to allow it: %s\n", j.HowToAllow)
+	if m := j.Nearest; m != nil {
+		fmt.Fprintf(b, "    nearest%s: %s\n", place(m.File, m.Line), m.Message)
 	}
 }
 
@@ -123,6 +126,8 @@ func (j *explainedJudgement) words(name string, end policy.End) string {
 		return "accepted, because a node always reaches its own pods"
 	case "self":
 		return "accepted, because a pod always reaches itself"
+	case "families":
+		return "denied, because the ends have no family of addresses in common"
 	case "closed":
 		return "denied, because one end is an address that no pod rightfully has"
 	}

@@ -25,6 +25,7 @@ type verb struct {
 func verbs() []verb {
 	return []verb{
 		{groupAsk, explainCommand()},
+		{groupAsk, matrixCommand()},
 		{groupWrite, lintCommand()},
 		{groupOther, versionCommand()},
 	}
@@ -38,8 +39,8 @@ func New(in io.Reader, out, err io.Writer) *cobra.Command {
 		Long: `Ask what network policies mean, from manifests, without a cluster.
 
 Exit code: 0 yes, pass, no difference, no finding; 1 no, fail, a difference, a finding; 2 the command line or a manifest is wrong.`,
-		Example: `  # what can be asked
-  hedgerow --help`,
+		Example: `  # may the outsider reach the backend, and why not? (-f takes files, folders, and - for standard input)
+  hedgerow explain -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml tenant-b/outsider tenant-a/backend:80 # exit 1`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.SetIn(in)

@@ -50,7 +50,7 @@ func runScript(t *testing.T, path string) int {
 		if err := os.MkdirAll(filepath.Dir(f.Name), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(f.Name, f.Data, 0o600); err != nil {
+		if err := os.WriteFile(f.Name, f.Data, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -68,7 +68,7 @@ func runScript(t *testing.T, path string) int {
 	}
 	if *update {
 		script.Data = got.Bytes()
-		if err := os.WriteFile(path, txtar.Format(archive), 0o600); err != nil {
+		if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
