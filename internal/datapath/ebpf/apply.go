@@ -1,10 +1,10 @@
 package ebpf
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 
 	cebpf "github.com/cilium/ebpf"
@@ -87,9 +87,14 @@ func (d *Datapath) putRanges(c *datapath.Change) error {
 
 // putNetworks writes longer prefixes first: an address that a longer one holds never gets the group of a shorter one in between.
 func (d *Datapath) putNetworks(c *datapath.Change) error {
-	keys, groups := make([]networkKey, 0, len(c.PutNetworks)), make([]uint32, 0, len(c.PutNetworks))
-	for _, prefix := range slices.SortedFunc(maps.Keys(c.PutNetworks), func(a, b netip.Prefix) int { return b.Bits() - a.Bits() }) {
-		keys, groups = append(keys, networkKeyOf(prefix)), append(groups, uint32(c.PutNetworks[prefix]))
+	groupOf := make(map[networkKey]uint32, len(c.PutNetworks))
+	for prefix, group := range c.PutNetworks {
+		groupOf[networkKeyOf(prefix)] = uint32(group)
+	}
+	keys := slices.SortedFunc(maps.Keys(groupOf), func(a, b networkKey) int { return cmp.Compare(b.Bits, a.Bits) })
+	groups := make([]uint32, len(keys))
+	for i, key := range keys {
+		groups[i] = groupOf[key]
 	}
 	return d.networks.put(keys, groups)
 }

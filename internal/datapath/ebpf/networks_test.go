@@ -140,10 +140,11 @@ func TestNetworksChangeUnderTraffic(t *testing.T) {
 		allowed, denied := b.train(b.world, b.b, f, 81), b.train(b.world, b.b, f, 82)
 		lab.Eventually(t, "datagrams to run", func() bool { return allowed.arrived.Load() > 10 && denied.sent.Load() > 10 })
 
-		world := f.of(b.world)
+		world, ipv4 := f.of(b.world), netip.MustParsePrefix("::ffff:0.0.0.0/96")
 		c := &datapath.Change{PutNetworks: map[netip.Prefix]datapath.GroupID{
 			netip.PrefixFrom(world, 8).Masked(): groupWide, netip.PrefixFrom(world, 16).Masked(): groupMiddle, netip.PrefixFrom(world, 24).Masked(): groupInner,
 		}}
+		c.PutNetworks[ipv4] = groupMiddle // longer by its own count than IPv4 prefixes, and yet shorter
 		for i := range uint16(3000) {
 			other := binary.BigEndian.AppendUint16([]byte{f.pickKind(100, 0x26)}, i)
 			c.PutNetworks[netip.PrefixFrom(f.at(0, other...), 9+int(i)%16).Masked()] = datapath.GroupID(i) + groupInner + 1
@@ -151,7 +152,7 @@ func TestNetworksChangeUnderTraffic(t *testing.T) {
 		for range 60 {
 			b.apply(c)
 			b.apply(&datapath.Change{DeleteNetworks: []netip.Prefix{
-				netip.PrefixFrom(world, 8).Masked(), netip.PrefixFrom(world, 16).Masked(), netip.PrefixFrom(world, 24).Masked(),
+				ipv4, netip.PrefixFrom(world, 8).Masked(), netip.PrefixFrom(world, 16).Masked(), netip.PrefixFrom(world, 24).Masked(),
 			}})
 		}
 		allowed.wantAll()
