@@ -50,7 +50,7 @@ func TestNames(t *testing.T) {
 		{"no policy", World{Pods: append(shop, mail...)}, nil, []string{"every pod (7)", "outside"}},
 		{"one namespace", World{Pods: mail}, nil, []string{"mail/* (2 pods)", "outside"}},
 		{"labels", World{Pods: append(shop, mail...)}, []*policy.Policy{accept("shop", "p", db, networkPeer("0.0.0.0/0"))},
-			[]string{"mail/*, shop/app=api,web (6 pods)", "shop/db", "outside, anywhere else in IPv4", "outside, anywhere else in IPv6"}},
+			[]string{"mail/*, shop/app=api,web (6 pods)", "shop/db", "outside any IPv4", "outside any IPv6"}},
 		{"regions", World{Pods: mail}, []*policy.Policy{accept("mail", "p", db, networkPeer("10.0.0.0/8", "10.1.0.0/16")), accept("mail", "q", db, networkPeer("fd00::/64"))},
 			[]string{"mail/* (2 pods)", "outside fd00::/64", "outside 10.0.0.0/8", "outside, anywhere else"}},
 		{"addresses", World{Pods: []*policy.Pod{podOf("shop", "a", "web", "10.0.0.1"), podOf("shop", "b", "web", "10.0.0.2"), podOf("shop", "c", "web", "10.0.0.3")}},

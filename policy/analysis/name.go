@@ -15,12 +15,16 @@ type namer struct {
 	pods  map[string][]*policy.Pod // of kind Pods, by namespace
 	total int
 	kinds [3]int // how many groups there are of each kind
+	parts [2]int // how many networks outside, by Family
 }
 
 func newNamer(groups []*Group) *namer {
 	n := &namer{pods: map[string][]*policy.Pod{}}
 	for _, g := range groups {
 		n.kinds[g.Kind]++
+		for _, p := range g.Networks {
+			n.parts[familyOf(p.Addr())]++
+		}
 		if g.Kind != Pods {
 			continue
 		}
@@ -41,7 +45,7 @@ func (n *namer) nameAll(groups []*Group) {
 		case Nodes:
 			g.Name = nodesName(g, n.kinds[Nodes] == 1)
 		case Outside:
-			g.Name = outsideName(g, n.kinds[Outside] == 1)
+			g.Name = n.outsideName(g)
 		}
 	}
 	tellApart(groups)
@@ -109,8 +113,7 @@ func some(texts []string, most int, what string) string {
 var usual = []string{"app.kubernetes.io/name", "app", "k8s-app", "name", "component", "app.kubernetes.io/component", "tier", "role"}
 
 // commonLabel returns the label by which exactly these pods can be told from the others: "app=web", or "app=api,web" with up to
-// three values of a usual one.
-// Empty: there is none.
+// three values of a usual one. Empty: there is none.
 func commonLabel(pods, all []*policy.Pod) string {
 	keys := slices.Sorted(maps.Keys(pods[0].Labels))
 	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
@@ -178,20 +181,27 @@ func nodesName(g *Group, only bool) string {
 	return fmt.Sprintf("nodes %s (%d)", some(names, 2, "nodes"), len(names))
 }
 
-func outsideName(g *Group, only bool) string {
-	if only {
+// outsideName names what is left of all addresses beside other networks "any other", and all of both families "anywhere else".
+func (n *namer) outsideName(g *Group) string {
+	if n.kinds[Outside] == 1 {
 		return "outside"
 	}
-	texts := make([]string, 0, len(g.Networks))
+	var texts []string
+	whole := 0
 	for _, p := range g.Networks {
-		switch {
+		switch f := familyOf(p.Addr()); {
 		case p.Bits() > 0:
 			texts = append(texts, p.String())
-		case g.at[0].hasFamily(IPv4) && g.at[0].hasFamily(IPv6):
-			return "outside, anywhere else"
+		case n.parts[f] > 1:
+			whole++
+			texts = append(texts, "any other "+f.String())
 		default:
-			return fmt.Sprintf("outside, anywhere else in %s", familyOf(p.Addr()))
+			whole++
+			texts = append(texts, "any "+f.String())
 		}
+	}
+	if whole == len(roots) {
+		return "outside, anywhere else"
 	}
 	return "outside " + some(texts, 3, "networks")
 }
