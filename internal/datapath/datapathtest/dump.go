@@ -22,17 +22,41 @@ func (t *Tables) String() string {
 	}
 	for _, a := range slices.SortedFunc(maps.Keys(t.Endpoints), netip.Addr.Compare) {
 		e := t.Endpoints[a]
-		fmt.Fprintf(&b, "endpoint %s group %s index %d\n", a, groupName(e.Group), e.Index)
+		fmt.Fprintf(&b, "endpoint %s group %s index %s\n", a, groupName(e.Group), indexName(e.Index))
 	}
 	for _, i := range slices.Sorted(maps.Keys(t.Profiles)) {
 		p := t.Profiles[i]
-		fmt.Fprintf(&b, "profile %d ingress %d egress %d interface %d\n", i, p.Ingress, p.Egress, p.Interface)
+		fmt.Fprintf(&b, "profile %d ingress %d%s egress %d%s interface %d\n", i, p.Ingress, ranges(p.IngressRanges), p.Egress, ranges(p.EgressRanges), p.Interface)
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(t.Verdicts), compareKeys) {
 		v := t.Verdicts[k]
 		fmt.Fprintf(&b, "verdict profile %d group %s %s %s: %s rule %d\n", k.Profile, groupName(k.Group), protocolName(k.Protocol), portName(k.Port), v.Action, v.Rule)
 	}
+	for _, k := range slices.SortedFunc(maps.Keys(t.Ranges), compareRanges) {
+		v := t.Ranges[k]
+		fmt.Fprintf(&b, "range profile %d group %s %s %d-%d: %s rule %d\n", k.Profile, groupName(k.Group), protocolName(k.Protocol),
+			k.Port, k.Port|(1<<(16-k.Bits)-1), v.Action, v.Rule)
+	}
 	return b.String()
+}
+
+func ranges(has bool) string {
+	if has {
+		return " with ranges"
+	}
+	return ""
+}
+
+func indexName(i datapath.ProfileIndex) string {
+	if i == datapath.NodeIndex {
+		return "node"
+	}
+	return fmt.Sprint(i)
+}
+
+func compareRanges(a, b datapath.RangeKey) int {
+	return cmp.Or(cmp.Compare(a.Profile, b.Profile), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Protocol, b.Protocol),
+		cmp.Compare(a.Port, b.Port), cmp.Compare(a.Bits, b.Bits))
 }
 
 func comparePrefixes(a, b netip.Prefix) int {
@@ -44,7 +68,7 @@ func compareKeys(a, b datapath.VerdictKey) int {
 }
 
 func groupName(g datapath.GroupID) string {
-	names := [...]string{"any", "unknown", "world", "node", "local-unknown", "blocked"}
+	names := [...]string{"any", "unknown", "world", "3", "local-unknown", "blocked"}
 	if int(g) < len(names) {
 		return names[g]
 	}

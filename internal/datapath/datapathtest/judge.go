@@ -34,62 +34,81 @@ func JudgeStraddling(s, d *Tables, f Flow) Judgement {
 	source, destination := s.endpoint(f.Source), d.endpoint(f.Destination)
 	accept := datapath.Verdict{Action: datapath.Accept}
 	j := Judgement{Egress: accept, Ingress: accept}
-	if j.Closed = closed(source.Group, destination.Group); j.Closed != 0 || f.Source == f.Destination {
+	if j.Closed = closed(source, destination); j.Closed != 0 || f.Source == f.Destination {
 		return j
 	}
 	verdicts := d
 	if len(s.Verdicts) > len(d.Verdicts) {
 		verdicts = s
 	}
-	if id := s.Profiles[source.Index].Egress; source.Index != 0 && id != 0 {
-		j.Egress = verdicts.verdict(id, destination.Group, f)
+	if p := s.Profiles[source.Index]; source.isLocalPod() && p.Egress != 0 {
+		j.Egress = verdicts.verdict(p.Egress, p.EgressRanges, destination.Group, f)
 	}
-	if id := d.Profiles[destination.Index].Ingress; destination.Index != 0 && id != 0 && source.Group != datapath.NodeGroup {
-		j.Ingress = verdicts.verdict(id, source.Group, f)
+	if p := d.Profiles[destination.Index]; destination.isLocalPod() && p.Ingress != 0 && !source.isNode() {
+		j.Ingress = verdicts.verdict(p.Ingress, p.IngressRanges, source.Group, f)
 	}
 	return j
 }
 
-func closed(source, destination datapath.GroupID) datapath.Reason {
+// endpoint is what the tables say of one end.
+type endpoint struct{ datapath.Endpoint }
+
+func (e endpoint) isNode() bool { return e.Index == datapath.NodeIndex }
+
+func (e endpoint) isLocalPod() bool { return e.Index != 0 && !e.isNode() }
+
+func closed(source, destination endpoint) datapath.Reason {
 	switch {
-	case source == datapath.BlockedGroup || destination == datapath.BlockedGroup:
+	case source.Group == datapath.BlockedGroup || destination.Group == datapath.BlockedGroup:
 		return datapath.ReasonBlocked
-	case destination == datapath.LocalUnknownGroup && source != datapath.NodeGroup,
-		source == datapath.LocalUnknownGroup && destination != datapath.NodeGroup:
+	case destination.Group == datapath.LocalUnknownGroup && !source.isNode(),
+		source.Group == datapath.LocalUnknownGroup && !destination.isNode():
 		return datapath.ReasonUnknownLocal
 	}
 	return 0
 }
 
 // endpoint returns an address's entry, or what its network makes of it.
-func (t *Tables) endpoint(a netip.Addr) datapath.Endpoint {
+func (t *Tables) endpoint(a netip.Addr) endpoint {
 	if e, found := t.Endpoints[a]; found {
-		return e
+		return endpoint{e}
 	}
 	bits, e := -1, datapath.Endpoint{Group: datapath.WorldGroup}
 	for p, g := range t.Networks {
-		if p.Contains(a) && p.Bits() > bits {
+		if p := mapped(p); p.Bits() > bits && p.Contains(netip.AddrFrom16(a.As16())) {
 			bits, e.Group = p.Bits(), g
 		}
 	}
-	return e
+	return endpoint{e}
+}
+
+// mapped returns the prefix as the kernel's table has it, which is one for both families, with IPv4 addresses as ::ffff:a.b.c.d.
+func mapped(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4() {
+		return netip.PrefixFrom(netip.AddrFrom16(p.Addr().As16()), p.Bits()+96)
+	}
+	return p
 }
 
 // verdict asks in the order of datapath.VerdictKey. No entry at all is a Deny without a rule.
-func (t *Tables) verdict(id datapath.ProfileID, group datapath.GroupID, f Flow) datapath.Verdict {
+func (t *Tables) verdict(id datapath.ProfileID, ranges bool, group datapath.GroupID, f Flow) datapath.Verdict {
 	protocol, port := f.Protocol, f.Port
 	switch protocol {
 	case datapath.TCP, datapath.UDP, datapath.SCTP:
 	default:
-		protocol, port = datapath.OtherProtocols, 0
+		protocol, port, ranges = datapath.OtherProtocols, 0, false
 	}
-	for _, k := range [...]datapath.VerdictKey{
-		{Profile: id, Group: group, Protocol: protocol, Port: port},
-		{Profile: id, Group: group, Protocol: protocol},
-		{Profile: id, Group: datapath.AnyGroup, Protocol: protocol, Port: port},
-		{Profile: id, Group: datapath.AnyGroup, Protocol: protocol},
-	} {
-		if v, found := t.Verdicts[k]; found {
+	for _, g := range [...]datapath.GroupID{group, datapath.AnyGroup} {
+		if v, found := t.Verdicts[datapath.VerdictKey{Profile: id, Group: g, Protocol: protocol, Port: port}]; found {
+			return v
+		}
+		for bits := uint8(16); ranges && bits >= 1; bits-- {
+			first := port &^ (1<<(16-bits) - 1)
+			if v, found := t.Ranges[datapath.RangeKey{Profile: id, Group: g, Protocol: protocol, Port: first, Bits: bits}]; found {
+				return v
+			}
+		}
+		if v, found := t.Verdicts[datapath.VerdictKey{Profile: id, Group: g, Protocol: protocol}]; found {
 			return v
 		}
 	}

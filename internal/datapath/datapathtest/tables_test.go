@@ -42,7 +42,7 @@ func example(t *testing.T) *Tables {
 		PutProfiles:   map[datapath.ProfileIndex]datapath.Profile{1: {Ingress: 1, Interface: 7}},
 		PutInterfaces: []uint32{7},
 		PutEndpoints: map[netip.Addr]datapath.Endpoint{
-			local: {Group: 17, Index: 1}, remote: {Group: 16}, node: {Group: datapath.NodeGroup}, blocked: {Group: datapath.BlockedGroup},
+			local: {Group: 17, Index: 1}, remote: {Group: 16}, node: {Group: datapath.WorldGroup, Index: datapath.NodeIndex}, blocked: {Group: datapath.BlockedGroup},
 		},
 	}
 	for k, v := range anyPort(1, 16, datapath.Deny) {
@@ -173,7 +173,7 @@ interface 7
 endpoint 10.244.0.1 group 17 index 1
 endpoint 10.244.1.1 group 16 index 0
 endpoint 10.244.1.9 group blocked index 0
-endpoint 192.0.2.1 group node index 0
+endpoint 192.0.2.1 group world index node
 profile 1 ingress 1 egress 0 interface 7
 verdict profile 1 group any other any: Deny rule 0
 verdict profile 1 group any TCP any: Deny rule 0
