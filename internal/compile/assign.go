@@ -17,10 +17,11 @@ type meaning struct {
 
 // assign gives every move and opening a group: an installed one that means the right thing to all profiles, or a fresh one.
 func (t *transition) assign() {
-	if len(t.moves)+len(t.openings) == 0 {
+	if len(t.moves)+len(t.openings)+len(t.networkMoves)+len(t.networkOpenings) == 0 {
 		return
 	}
 	byMeaning, byNew := t.candidates()
+	t.assignNetworks(byMeaning, byNew)
 	slices.SortFunc(t.moves, func(a, b move) int {
 		return cmp.Or(cmp.Compare(a.from.group.id, b.from.group.id), a.address.Compare(b.address))
 	})
@@ -45,8 +46,8 @@ func (t *transition) candidates() (map[meaning]*group, map[*signature]*group) {
 			byNew[g.next] = g
 		}
 	}
-	add(t.reserved.unknown)
 	add(t.reserved.world)
+	add(t.reserved.unknown)
 	for _, id := range slices.Sorted(maps.Keys(t.installed.groups)) {
 		if g := t.installed.groups[id]; g.exact && g.members > 0 {
 			add(g)
@@ -64,42 +65,70 @@ func (t *transition) oldMeaning(g *group) string {
 	return string(key)
 }
 
-// assignMove moves the endpoint to its group while it still belongs to the same local pod; if it changes hands, it does so later.
-func (t *transition) assignMove(m move, byMeaning map[meaning]*group, byNew map[*signature]*group) {
-	means := meaning{t.oldMeaning(m.from.group), m.want.signature}
+// groupFor returns a group that means to profiles about to go what this one means, and to all others what the signature says.
+func (t *transition) groupFor(from *group, s *signature, byMeaning map[meaning]*group, byNew map[*signature]*group) *group {
+	means := meaning{t.oldMeaning(from), s}
 	g := byMeaning[means]
 	if g == nil {
-		g = t.freshGroup(m.want.signature, m.from.group)
+		g = t.freshGroup(s, from)
 		byMeaning[means] = g
-		if byNew[m.want.signature] == nil {
-			byNew[m.want.signature] = g
+		if byNew[s] == nil {
+			byNew[s] = g
 		}
 	}
 	t.used[g] = true
-	changesHands := m.from.index != m.want.index()
-	if g != m.from.group || m.absent && m.want.present {
-		if changesHands {
-			t.regroup.endpoints[m.address] = endpoint{g, m.from.index}
-		} else {
-			t.put(t.regroup, m.address, m.want, g, !m.absent)
-		}
-	}
-	if changesHands {
-		t.put(t.hand, m.address, m.want, g, true)
-	}
+	return g
 }
 
-func (t *transition) assignOpening(o opening, byNew map[*signature]*group) {
-	g := o.want.group
-	if o.want.signature != nil && (g == nil || !g.isReserved()) {
-		if g = byNew[o.want.signature]; g == nil {
-			g = t.freshGroup(o.want.signature, nil)
-			byNew[o.want.signature] = g
-		}
-		t.used[g] = true
+// newGroup returns a group that means what the signature says to profiles of the new world.
+func (t *transition) newGroup(s *signature, byNew map[*signature]*group) *group {
+	g := byNew[s]
+	if g == nil {
+		g = t.freshGroup(s, nil)
+		byNew[s] = g
 	}
-	_, present := t.installed.endpoints[o.address]
-	t.put(t.appear, o.address, o.want, g, present)
+	t.used[g] = true
+	return g
+}
+
+// assignMove moves the endpoint to its group while it still belongs to the same local pod; if it changes hands, it does so later. An address
+// that becomes this node's does so at once: from then on it reaches every pod, as in the new world.
+func (t *transition) assignMove(m move, byMeaning map[meaning]*group, byNew map[*signature]*group) {
+	g := t.groupFor(m.from.group, m.want.signature, byMeaning, byNew)
+	changesHands := m.from.index != m.want.index()
+	if changesHands && !m.want.node {
+		if g != m.from.group {
+			t.regroup.endpoints[m.address] = endpoint{g, m.from.index}
+		}
+		t.put(t.hand, m, g)
+		return
+	}
+	t.put(t.regroup, m, g)
+}
+
+// put adds the endpoint that is wanted, in the group g, to a step. One that is not wanted any more goes at once only if its network says the same;
+// otherwise it stays for the sweep, because its network may be about to change.
+func (t *transition) put(s *step, m move, g *group) {
+	if !m.want.present && len(t.networkMoves)+len(t.networkOpenings) == 0 && t.installed.network(whole(m.address), t.reserved) == g {
+		s.noEndpoints = append(s.noEndpoints, m.address)
+		return
+	}
+	s.endpoints[m.address] = endpoint{g, m.want.index()}
+}
+
+// assignOpening opens an address. All networks are by then as they will be.
+func (t *transition) assignOpening(o opening, byNew map[*signature]*group) {
+	g := o.want.closed
+	switch _, present := t.installed.endpoints[o.address]; {
+	case !o.want.present && present:
+		t.appear.noEndpoints = append(t.appear.noEndpoints, o.address)
+		return
+	case !o.want.present:
+		return
+	case g == nil:
+		g = t.newGroup(o.want.signature, byNew)
+	}
+	t.appear.endpoints[o.address] = endpoint{g, o.want.index()}
 }
 
 func (t *transition) freshGroup(s *signature, from *group) *group {
@@ -119,9 +148,12 @@ func (t *transition) write() {
 	}
 	for _, p := range sortedProfiles(t.wishes.profiles()) {
 		if len(p.written) == 0 {
-			t.place(p, t.reserved.any, t.anyRow(p))
+			any := t.anyRow(p)
+			t.place(p, t.reserved.any, any)
 			for _, g := range groups {
-				t.place(p, g, t.row(p, g.next))
+				if r := t.row(p, g.next); r != any {
+					t.place(p, g, r)
+				}
 			}
 			continue
 		}

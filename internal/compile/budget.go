@@ -4,125 +4,290 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
+
+	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// budget keeps the verdict table within its limit without harm to those who did not fill it: as long as the new world needs too much,
-// the namespace whose local pods need most has its greatest profile shut. Pods of a shut profile are isolated, and nothing is allowed.
+// budget keeps the tables within their limits without harm to those who did not fill them. As long as the new world needs too much of a table,
+// the neediest owner (a namespace, or a policy of the whole cluster) has those of its clauses shut that need most. A profile's need is the cluster
+// policies' as far as they would need it alone; only the rest is its namespace's.
+//
+// A shut clause of a namespace isolates as it did and allows nothing. Of a shut clause of a cluster policy what accepts matches nothing; if it has
+// rules that deny or pass, it denies everything from the first of them on, because nobody knows any more what they would have let through.
 type budget struct {
 	c      *Compiler
-	wishes *wishes
-	sizes  map[*profile]int // entries
+	h      *wishes
+	shut   map[*clause]string // clauses that were shut, with the reason
+	rounds int
 }
 
-// fit shuts profiles until the new world has room. Signatures must have been computed.
-func (c *Compiler) fit(h *wishes) {
-	b := &budget{c: c, wishes: h, sizes: map[*profile]int{}}
-	signatures := c.podSignatures()
-	total := 0
-	for p := range h.profiles() {
-		b.sizes[p] = c.size(p, signatures)
-		total += b.sizes[p]
-	}
-	for total > c.options.MaxVerdicts {
-		p := b.greatest()
-		if p == nil {
-			return
-		}
-		total -= b.sizes[p] - b.shut(p)
-	}
+// owner is who answers for a clause: a namespace, or the clause of a cluster policy itself.
+type owner struct {
+	namespace string
+	clause    *clause
 }
 
-// podSignatures returns the signatures that pods have, and that of unknown ones.
-func (c *Compiler) podSignatures() map[*signature]bool {
-	set := map[*signature]bool{c.signatures.unknown: true}
-	for _, s := range c.pods.byPod {
-		if s.signature != nil {
-			set[s.signature] = true
-		}
+func ownerOf(cl *clause) owner {
+	if ns := cl.policy.Ref.Namespace; ns != "" {
+		return owner{namespace: ns}
 	}
-	return set
+	return owner{clause: cl}
 }
 
-// size is how many entries the profile has in the verdict table for groups of these signatures.
-func (c *Compiler) size(p *profile, signatures map[*signature]bool) int {
-	any := c.anyRow(p)
-	size := len(any.entries)
-	for s := range signatures {
-		if r := c.row(p, s); r != any {
-			size += len(r.entries)
-		}
-	}
-	return size
+// patience is how often single clauses of an owner are shut before all of them are.
+const patience = 8
+
+// depth is how many networks, on the average, may lie around an entry of the table of networks.
+const depth = 64
+
+func newBudget(c *Compiler, h *wishes) *budget {
+	return &budget{c: c, h: h, shut: map[*clause]string{}}
 }
 
-// greatest returns the greatest open profile of the namespace that needs most.
-func (b *budget) greatest() *profile {
-	byNamespace := map[string]map[*profile]bool{}
-	for _, l := range b.wishes.locals {
-		of := byNamespace[l.pod.pod.Namespace]
-		if of == nil {
-			of = map[*profile]bool{}
-			byNamespace[l.pod.pod.Namespace] = of
+// replace puts shut clauses in the place of those that are too much.
+func (b *budget) replace(selecting []*clause) []*clause {
+	if len(b.shut) == 0 {
+		return selecting
+	}
+	replaced := slices.Clone(selecting)
+	for i, cl := range replaced {
+		if _, found := b.shut[cl]; found {
+			replaced[i] = b.c.shutClause(cl)
 		}
-		for _, p := range [...]*profile{l.ingress, l.egress} {
-			if p != nil && !p.shut {
-				of[p] = true
+	}
+	return replaced
+}
+
+// shutClause returns what stands in the place of a clause that is too much.
+func (c *Compiler) shutClause(cl *clause) *clause {
+	if cl.shut != nil {
+		return cl.shut
+	}
+	c.clauses.last++
+	cl.shut = &clause{number: c.clauses.last, policy: cl.policy, direction: cl.direction, isolates: cl.isolates}
+	first := slices.IndexFunc(cl.rules, func(r clauseRule) bool { return r.Action != policy.Accept })
+	if first >= 0 {
+		denies := &policy.Rule{Action: policy.Deny, Name: cl.rules[first].Name, Index: cl.rules[first].Index, Field: cl.rules[first].Field}
+		cl.shut.add(c.selectors, denies)
+	}
+	return cl.shut
+}
+
+// networksFit reports whether the networks in use fit. If not, it has shut some clauses.
+func (b *budget) networksFit() bool {
+	uses, limit := b.h.uses.networks, b.c.options.MaxNetworks
+	if n := b.c.lastNetworks; n != nil && maps.Equal(n.uses, uses) {
+		return true
+	}
+	bound := 0
+	for id := range uses {
+		bound += b.c.selectors.byID[id].prefixes()
+	}
+	if bound <= limit && bound*len(uses) <= depth*limit {
+		return true
+	}
+	count, mentions := b.c.countNetworks(uses)
+	if count <= limit && mentions <= depth*limit {
+		return true
+	}
+	needs := map[*clause]int{}
+	for p := range b.h.profiles() {
+		for _, cl := range p.clauses {
+			if _, counted := needs[cl]; !counted {
+				needs[cl] = b.c.prefixesOf(cl)
 			}
 		}
 	}
-	need := func(namespace string) int {
-		sum := 0
-		for p := range byNamespace[namespace] {
-			sum += b.sizes[p]
-		}
-		return sum
+	owners := map[owner]int{}
+	for cl, need := range needs {
+		owners[ownerOf(cl)] += need
 	}
-	var worst string
-	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
-		if worst == "" || need(namespace) > need(worst) {
-			worst = namespace
-		}
-	}
-	profiles := sortedProfiles(byNamespace[worst])
-	if len(profiles) == 0 {
-		return nil
-	}
-	return slices.MaxFunc(profiles, func(p, q *profile) int { return cmp.Compare(b.sizes[p], b.sizes[q]) })
+	excess := max(count-limit, 1)
+	return !b.shutOne(owners, needs, excess, fmt.Sprintf("table of networks, which has room for %d", limit))
 }
 
-// shut puts a shut profile in the place of p and returns its size.
-func (b *budget) shut(p *profile) int {
-	shut := b.c.shutProfile(p)
-	var pods []string
-	for _, l := range b.wishes.locals {
-		if l.ingress == p || l.egress == p {
-			pods = append(pods, l.pod.pod.String())
-		}
-		if l.ingress == p {
-			l.ingress = shut
-		}
-		if l.egress == p {
-			l.egress = shut
+// prefixes is how many prefixes a network needs.
+func (s *selector) prefixes() int { return 1 + len(s.span.except) }
+
+func (c *Compiler) prefixesOf(cl *clause) int {
+	need := 0
+	for _, id := range cl.peers {
+		if sel := c.selectors.byID[id]; sel.network != nil {
+			need += sel.prefixes()
 		}
 	}
-	b.wishes.problems = append(b.wishes.problems, Problem{Pods: pods, Message: fmt.Sprintf(
-		"the policies that select these pods for %s need %d entries of the verdict table, which has room for %d in all; until they need fewer the policies allow nothing",
-		p.direction, b.sizes[p], b.c.options.MaxVerdicts)})
-	b.sizes[shut] = b.c.size(shut, nil)
-	return b.sizes[shut]
+	return need
 }
 
-// shutProfile returns a profile that isolates in the name of p's policies and allows nothing.
-func (c *Compiler) shutProfile(p *profile) *profile {
-	key := "shut " + p.key
-	if found := c.current[key]; found != nil {
-		return found
+// countNetworks returns how many prefixes the networks have, and how many networks lie around them, summed up.
+func (c *Compiler) countNetworks(uses map[selectorID]bool) (count, mentions int) {
+	changes := map[netip.Prefix]int{}
+	for id := range uses {
+		sel := c.selectors.byID[id]
+		if sel.empty {
+			continue
+		}
+		changes[sel.span.cidr]++
+		for _, e := range sel.span.except {
+			changes[e]--
+		}
 	}
-	made := &profile{key: key, direction: p.direction, shut: true}
-	for _, cl := range p.clauses {
-		made.isolating = append(made.isolating, cl.policy.Ref)
+	tree := newPrefixes(changes)
+	for i := range tree.nodes {
+		n := &tree.nodes[i]
+		if n.parent >= 0 {
+			n.value += tree.nodes[n.parent].value
+		}
+		mentions += n.value
 	}
-	c.adopt(made)
-	return made
+	return len(changes), mentions
+}
+
+// rowsFit reports whether the verdicts and ranges of the new world fit. If not, it has shut some clauses. Signatures must have been computed.
+func (b *budget) rowsFit() bool {
+	total := size{}
+	profiles := b.h.profiles()
+	signatures := b.c.signaturesOf(b.h)
+	for p := range profiles {
+		total.add(b.c.size(p, signatures))
+	}
+	o := &b.c.options
+	switch {
+	case total.verdicts > o.MaxVerdicts:
+		return !b.shutRows(profiles, signatures, total.verdicts-o.MaxVerdicts, func(s size) int { return s.verdicts },
+			fmt.Sprintf("verdict table, which has room for %d", o.MaxVerdicts))
+	case total.ranges > o.MaxRanges:
+		return !b.shutRows(profiles, signatures, total.ranges-o.MaxRanges, func(s size) int { return s.ranges },
+			fmt.Sprintf("table of port ranges, which has room for %d", o.MaxRanges))
+	}
+	return true
+}
+
+func (b *budget) shutRows(profiles map[*profile]bool, signatures *signatureSet, excess int, of func(size) int, table string) bool {
+	owners, needs := map[owner]int{}, map[*clause]int{}
+	for p := range profiles {
+		var wide []*clause
+		namespace := ""
+		for _, cl := range p.clauses {
+			alone := of(b.c.sizeOf(p, []*clause{cl}, signatures))
+			needs[cl] += alone
+			if o := ownerOf(cl); o.clause != nil {
+				wide = append(wide, cl)
+				owners[o] += alone
+			} else {
+				namespace = o.namespace
+			}
+		}
+		if namespace != "" {
+			owners[owner{namespace: namespace}] += of(b.c.size(p, signatures)) - of(b.c.sizeOf(p, wide, signatures))
+		}
+	}
+	return b.shutOne(owners, needs, excess, table)
+}
+
+// shutOne shuts those clauses of the neediest owner that need most, until the excess is gone by what they need alone, and reports whether there
+// was any.
+func (b *budget) shutOne(owners map[owner]int, needs map[*clause]int, excess int, table string) bool {
+	var candidates []*clause
+	best := 0
+	for cl := range needs {
+		if need := owners[ownerOf(cl)]; len(cl.rules) > 0 && !b.isShut(cl) && need > 0 {
+			best = max(best, need)
+			candidates = append(candidates, cl)
+		}
+	}
+	slices.SortFunc(candidates, func(x, y *clause) int {
+		return cmp.Or(cmp.Compare(owners[ownerOf(y)], owners[ownerOf(x)]), cmp.Compare(x.policy.Ref.Namespace, y.policy.Ref.Namespace),
+			cmp.Compare(needs[y], needs[x]), policy.Compare(x.policy, y.policy), cmp.Compare(x.direction, y.direction))
+	})
+	b.rounds++
+	for i, cl := range candidates {
+		if i > 0 && (ownerOf(cl) != ownerOf(candidates[0]) || excess <= 0 && b.rounds <= patience) {
+			break
+		}
+		excess -= needs[cl]
+		b.shut[cl] = fmt.Sprintf("%s needs %d entries of the %s in all, for %s; until it needs fewer ", cl.policy.Ref, needs[cl], table, cl.direction)
+	}
+	return len(candidates) > 0
+}
+
+// isShut reports whether the clause stands in the place of one that was shut.
+func (b *budget) isShut(cl *clause) bool {
+	for original := range b.shut {
+		if original.shut == cl {
+			return true
+		}
+	}
+	return false
+}
+
+// problems tells of the clauses that were shut.
+func (b *budget) problems() []Problem {
+	var problems []Problem
+	for cl, why := range b.shut {
+		p := Problem{Message: why + "it allows nothing"}
+		if len(b.c.shutClause(cl).rules) > 0 {
+			p.Message = why + "it denies everything from its first rule on that denies or passes"
+		}
+		for _, l := range b.h.locals {
+			if slices.Contains(l.selecting[cl.direction], cl) {
+				p.Pods = append(p.Pods, l.pod.pod.String())
+			}
+		}
+		slices.Sort(p.Pods)
+		problems = append(problems, p)
+	}
+	slices.SortFunc(problems, func(x, y Problem) int { return cmp.Compare(x.Message, y.Message) })
+	return problems
+}
+
+// signatureSet is the signatures that the addresses of a world have. Sets with the same members are the same pointer, if one was made after the
+// other.
+type signatureSet struct{ members map[*signature]bool }
+
+func (c *Compiler) signaturesOf(h *wishes) *signatureSet {
+	set := &signatureSet{maps.Clone(h.remote.signatures)}
+	set.members[c.signatures.unknown] = true
+	for _, r := range h.networks.table {
+		if r.means != nil {
+			set.members[r.means] = true
+		}
+	}
+	h.addresses(c, func(_ netip.Addr, w wanted) {
+		if w.signature != nil {
+			set.members[w.signature] = true
+		}
+	})
+	if c.lastSet != nil && maps.Equal(c.lastSet.members, set.members) {
+		return c.lastSet
+	}
+	c.lastSet = set
+	return set
+}
+
+// size is how many entries the profile has for groups of these signatures.
+func (c *Compiler) size(p *profile, signatures *signatureSet) size {
+	if p.sizedFor != signatures {
+		p.sizedFor, p.size = signatures, size{}
+		any := c.anyRow(p)
+		p.size.add(any.size())
+		for s := range signatures.members {
+			if r := c.row(p, s); r != any {
+				p.size.add(r.size())
+			}
+		}
+	}
+	return p.size
+}
+
+// sizeOf is how many entries p would have if it were made of these clauses only.
+func (c *Compiler) sizeOf(p *profile, clauses []*clause, signatures *signatureSet) size {
+	if len(clauses) == 0 {
+		return size{}
+	}
+	part := &profile{direction: p.direction, clauses: clauses, ports: p.ports}
+	part.read()
+	return c.size(part, signatures)
 }

@@ -84,7 +84,10 @@ func (h *wishes) claimHere(a netip.Addr, by claim) {
 // dispute finds the addresses with more than one rightful claim and tells of them.
 func (h *wishes) dispute() {
 	for a, names := range h.elsewhere.disputed {
-		h.disputed[a] = append(h.disputed[a], names...)
+		_, here := h.here[a]
+		if h.otherNodes[a] == nil || here {
+			h.disputed[a] = append(h.disputed[a], names...)
+		}
 	}
 	for a, by := range h.here {
 		other, found := h.elsewhere.claims[a]
@@ -109,7 +112,7 @@ func (h *wishes) dispute() {
 	h.claimNodes()
 }
 
-// claimNodes tells of pods that claim an address of the node itself.
+// claimNodes tells of pods that claim an address of a node.
 func (h *wishes) claimNodes() {
 	for _, a := range slices.SortedFunc(maps.Keys(h.nodes), netip.Addr.Compare) {
 		by, found := h.here[a]
@@ -119,6 +122,18 @@ func (h *wishes) claimNodes() {
 		if found {
 			h.problems = append(h.problems, Problem{Address: a, Pods: []string{by.name},
 				Message: fmt.Sprintf("%s claims %s, which is this node's own address; the claim is ignored", by.name, a)})
+		}
+	}
+	for _, a := range slices.SortedFunc(maps.Keys(h.otherNodes), netip.Addr.Compare) {
+		if h.nodes[a] {
+			continue
+		}
+		if by, found := h.here[a]; found {
+			h.problems = append(h.problems, Problem{Address: a, Pods: []string{by.name},
+				Message: fmt.Sprintf("%s has %s, which the node %s claims; the node's claim is ignored", by.name, a, h.otherNodes[a].Name)})
+		} else if by, found := h.elsewhere.claims[a]; found {
+			h.problems = append(h.problems, Problem{Address: a, Pods: []string{by.name},
+				Message: fmt.Sprintf("%s claims %s, which is an address of the node %s; the claim is ignored", by.name, a, h.otherNodes[a].Name)})
 		}
 	}
 }

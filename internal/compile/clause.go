@@ -10,18 +10,23 @@ import (
 
 // clause is what one policy says in one direction. Clauses of equal content are the same pointer, whatever objects they came from.
 type clause struct {
-	number   uint32 // never reused
-	policy   *policy.Policy
-	isolates bool
-	rules    []clauseRule
-	peers    []selectorID
-	names    []portName
+	number    uint32 // never reused
+	policy    *policy.Policy
+	direction policy.Direction
+	isolates  bool
+	rules     []clauseRule
+	peers     []selectorID
+	names     []portName
+	ranges    bool    // some port is a range
+	shut      *clause // what stands in its place when it is too much for the tables; see budget
 }
 
-// clauseRule is a rule with its peers interned.
+// clauseRule is a rule with its peers interned and its ports arranged.
 type clauseRule struct {
 	*policy.Rule
-	peers []selectorID
+	peers   []selectorID // sorted
+	hasPods bool         // some peer is pods
+	ports   rulePorts
 }
 
 // clauses interns clauses and remembers which policy object has which.
@@ -56,7 +61,7 @@ func (c *Compiler) clause(p *policy.Policy, d policy.Direction) *clause {
 		return found
 	}
 	c.clauses.last++
-	made := &clause{number: c.clauses.last, policy: p, isolates: p.Tier == policy.NetworkPolicy && p.Isolates[d]}
+	made := &clause{number: c.clauses.last, policy: p, direction: d, isolates: p.Tier == policy.NetworkPolicy && p.Isolates[d]}
 	for i := range p.Rules[d] {
 		made.add(c.selectors, &p.Rules[d][i])
 	}
@@ -66,36 +71,48 @@ func (c *Compiler) clause(p *policy.Policy, d policy.Direction) *clause {
 }
 
 func (cl *clause) add(s *selectors, rule *policy.Rule) {
-	r := clauseRule{Rule: rule}
-	for _, peer := range rule.Peers {
-		if peer.Pods != nil {
-			r.peers = append(r.peers, s.peer(peer.Pods).id)
+	r := clauseRule{Rule: rule, ports: portsOf(rule)}
+	for i := range rule.Peers {
+		if sel := s.peer(&rule.Peers[i]); sel != nil {
+			r.peers = append(r.peers, sel.id)
+			r.hasPods = r.hasPods || sel.pods != nil
 		}
 	}
 	slices.Sort(r.peers)
+	r.peers = slices.Compact(r.peers)
 	cl.peers = append(cl.peers, r.peers...)
-	for _, port := range rule.Ports {
-		if port.Name != "" {
-			cl.names = append(cl.names, portName{port.Protocol, port.Name})
-		}
-	}
+	cl.names = append(cl.names, r.ports.names...)
+	cl.ranges = cl.ranges || r.ports.hasRange()
 	cl.rules = append(cl.rules, r)
 }
 
-// clauseKey is the whole content, reasons included.
+// clauseKey is the whole content, reasons included. Where peers and ports were written is not: no reason says that.
 func clauseKey(p *policy.Policy, d policy.Direction) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %d %d %t %q %q %q\n", d, p.Tier, p.Priority, p.Isolates[d], p.Ref.Kind, p.Ref.Namespace, p.Ref.Name)
 	for _, r := range p.Rules[d] {
 		fmt.Fprintf(&b, "%d %d %t %t", r.Index, r.Action, r.Peers == nil, r.Ports == nil)
-		for _, peer := range r.Peers {
-			if peer.Pods != nil {
-				fmt.Fprintf(&b, " %q", peer.Pods.Key())
-			}
+		for i := range r.Peers {
+			fmt.Fprintf(&b, " %q", peerKey(&r.Peers[i]))
 		}
-		fmt.Fprintf(&b, " %v\n", r.Ports)
+		for _, p := range r.Ports {
+			fmt.Fprintf(&b, " %d:%d-%d:%q", p.Protocol, p.Number, p.End, p.Name)
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+func peerKey(p *policy.Peer) string {
+	switch {
+	case p.Network != nil:
+		return "network " + p.Network.String()
+	case p.Nodes != nil:
+		return "nodes " + p.Nodes.String()
+	case p.Pods != nil:
+		return p.Pods.Key()
+	}
+	return ""
 }
 
 func sortNames(names []portName) []portName {

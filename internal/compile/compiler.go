@@ -9,21 +9,25 @@ import (
 
 // Options are the limits of a compiler. The zero value means the limits of the tables.
 type Options struct {
-	// MaxLocalPods bounds profile indices (at most 65535). Attachments beyond it stay closed, with a problem.
+	// MaxLocalPods bounds profile indices (at most 65534). Attachments beyond it stay closed, with a problem.
 	MaxLocalPods int
 	// MaxRules is the number of rule ids that have counters. Ids up to it are used first, and again when they are free.
 	MaxRules datapath.RuleID
 	// MaxVerdicts bounds the entries that a world may need in the verdict table. It should be no more than half of the table, because
 	// old and new entries are there together for a while. When a world needs more, the namespaces that need most are closed, with a
-	// problem; others are not harmed.
+	// problem; others are not harmed. See budget.
 	MaxVerdicts int
+	// MaxRanges bounds the entries of the table of ranges in the same way, and MaxNetworks those of the table of networks.
+	MaxRanges, MaxNetworks int
 }
 
 // The limits of the tables.
 const (
-	maxLocalPods = math.MaxUint16
+	maxLocalPods = int(datapath.NodeIndex) - 1
 	maxRules     = 16383
 	maxVerdicts  = 1 << 19
+	maxRanges    = 1 << 15
+	maxNetworks  = 1 << 15
 )
 
 // Compiler remembers what the kernel holds, as far as it was told by Commit, and plans the way to new worlds. It starts with empty
@@ -38,7 +42,12 @@ type Compiler struct {
 	rows       *rows
 	reasons    *reasons
 	pods       *pods
+	nodes      *nodes
 	elsewhere  *elsewhere
+	// The last ones, which are used again if they are still right.
+	lastNetworks *networks
+	lastRemote   *remote
+	lastSet      *signatureSet
 
 	reserved   *reserved
 	installed  *installed
@@ -76,6 +85,12 @@ func New(options Options) *Compiler {
 	if options.MaxVerdicts <= 0 {
 		options.MaxVerdicts = maxVerdicts
 	}
+	if options.MaxRanges <= 0 {
+		options.MaxRanges = maxRanges
+	}
+	if options.MaxNetworks <= 0 {
+		options.MaxNetworks = maxNetworks
+	}
 	c := &Compiler{
 		options:    options,
 		selectors:  newSelectors(),
@@ -84,6 +99,7 @@ func New(options Options) *Compiler {
 		rows:       &rows{byKey: map[string]*row{}},
 		reasons:    newReasons(options.MaxRules),
 		pods:       newPods(),
+		nodes:      newNodes(),
 		installed:  newInstalled(),
 		groupIDs:   newIDs(uint32(datapath.FirstGroup), math.MaxUint32),
 		profileIDs: newIDs(1, uint32(datapath.MaxProfileID)),

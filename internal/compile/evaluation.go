@@ -11,7 +11,8 @@ import (
 // nobody's long lists of ports cost others time.
 type evaluation struct {
 	profile   *profile
-	signature *signature
+	kind      kind
+	ids       []selectorID // of the signature, as far as the profile looks at them; sorted
 	selectors *selectors
 	reasons   *reasons
 	matched   []match
@@ -19,13 +20,11 @@ type evaluation struct {
 	isolated, open datapath.Verdict
 }
 
-// match is a rule whose peers include the signature, with the ports resolved to numbers.
+// match is a rule whose peers include the signature, with the names of its ports resolved.
 type match struct {
 	*clauseRule
 	policy *policy.Policy
-	// whole holds the protocols of which every port matches, numbers the ports of the others, sorted.
-	whole   map[policy.Protocol]bool
-	numbers map[policy.Protocol][]uint16
+	sets   [slots]portSet
 	// verdict is what the rule says, once it was asked for.
 	verdict datapath.Verdict
 }
@@ -42,122 +41,132 @@ func (e *evaluation) match() {
 }
 
 func (e *evaluation) matchOf(p *policy.Policy, r *clauseRule) match {
-	m := match{clauseRule: r, policy: p, whole: map[policy.Protocol]bool{}, numbers: map[policy.Protocol][]uint16{}}
-	for _, protocol := range policy.Protocols {
-		m.whole[protocol] = r.Ports == nil
+	m := match{clauseRule: r, policy: p, sets: r.ports.sets}
+	if len(r.ports.names) == 0 {
+		return m
 	}
-	for _, port := range r.Ports {
-		switch {
-		case port.Name != "":
-			e.resolve(&m, port)
-		case port.Number != 0:
-			m.numbers[port.Protocol] = append(m.numbers[port.Protocol], port.Number)
-		default:
-			m.whole[port.Protocol] = true
-		}
+	for slot := range m.sets {
+		m.sets[slot].intervals = slices.Clone(m.sets[slot].intervals)
 	}
-	for protocol, numbers := range m.numbers {
-		slices.Sort(numbers)
-		m.numbers[protocol] = slices.Compact(numbers)
+	for _, name := range r.ports.names {
+		e.resolve(&m.sets[slotOf(name.protocol)], r.Action, name)
+	}
+	for slot := range m.sets {
+		m.sets[slot].arrange()
 	}
 	return m
 }
 
-// matchesPeer: an unknown pod might be any, so every rule that denies pods is about it, and no other rule that names pods.
+// matchesPeer: an unknown pod might be any, so every rule that denies pods is about it, and no rule that accepts or passes some peers, not even
+// by their addresses.
 func (e *evaluation) matchesPeer(r *clauseRule) bool {
-	if r.Peers == nil {
+	switch {
+	case r.Peers == nil:
+		return true
+	case e.kind == unknownKind && r.Action != policy.Deny:
+		return false
+	case e.kind == unknownKind && r.hasPods:
 		return true
 	}
-	if e.signature.kind == unknownKind {
-		return r.Action == policy.Deny && len(r.peers) > 0
+	few, many := e.ids, r.peers
+	if len(few) > len(many) {
+		few, many = many, few
 	}
-	for _, id := range e.signature.ids {
-		if _, found := slices.BinarySearch(r.peers, id); found {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(few, func(id selectorID) bool {
+		_, found := slices.BinarySearch(many, id)
+		return found
+	})
 }
 
 // resolve turns a named port into numbers: those of the subject for ingress, those of the peer for egress. What an unknown pod calls so
 // nobody knows: a rule that denies means every port then.
-func (e *evaluation) resolve(m *match, port policy.Port) {
-	name := portName{port.Protocol, port.Name}
-	switch {
-	case e.profile.direction == policy.Ingress:
-		m.numbers[port.Protocol] = append(m.numbers[port.Protocol], e.profile.ports[name]...)
-	case e.signature.kind == unknownKind:
-		m.whole[port.Protocol] = m.whole[port.Protocol] || m.Action == policy.Deny
-	default:
-		m.numbers[port.Protocol] = append(m.numbers[port.Protocol], e.peerNumbers(name)...)
+func (e *evaluation) resolve(set *portSet, action policy.Action, name portName) {
+	numbers := e.profile.ports[name]
+	if e.profile.direction == policy.Egress {
+		if e.kind == unknownKind {
+			set.all = set.all || action == policy.Deny
+			return
+		}
+		numbers = e.peerNumbers(name)
+	}
+	for _, n := range numbers {
+		set.add(interval{n, n})
 	}
 }
 
 func (e *evaluation) peerNumbers(name portName) []uint16 {
 	var numbers []uint16
-	for _, id := range e.signature.ids {
-		if sel := e.selectors.byID[id]; sel != nil && sel.pods == nil && sel.name == name {
+	for _, id := range e.ids {
+		if sel := e.selectors.byID[id]; sel != nil && sel.name == name {
 			numbers = append(numbers, sel.number)
 		}
 	}
 	return numbers
 }
 
-// entries decides every protocol's any port, and the ports that matched rules mention.
-func (e *evaluation) entries() []entry {
-	var entries []entry
-	for _, protocol := range policy.Protocols {
-		d := e.decide(protocol)
-		entries = append(entries, entry{protocol, 0, d.rest})
-		for i, number := range d.numbers {
-			if d.verdicts[i] != d.rest {
-				entries = append(entries, entry{protocol, number, d.verdicts[i]})
-			}
+// row is what the table must hold: the any-port verdict of every protocol, and the ports that have others.
+func (e *evaluation) row() *row {
+	made := &row{}
+	for slot, protocol := range policy.Protocols {
+		s := e.decide(slot)
+		made.entries = append(made.entries, entry{protocol, 0, s.rest})
+		singles, blocks := s.entries()
+		for _, single := range singles {
+			made.entries = append(made.entries, entry{protocol, single.port, single.verdict})
+		}
+		for _, b := range blocks {
+			made.blocks = append(made.blocks, block{protocol, b.port, b.bits, b.verdict})
 		}
 	}
-	return entries
+	return made
 }
 
 // decide goes through the tiers for one protocol.
-func (e *evaluation) decide(protocol policy.Protocol) *portDecision {
-	d := newPortDecision(e.matched, protocol)
+func (e *evaluation) decide(slot int) *segments {
+	sets := make([]*portSet, len(e.matched))
+	for i := range e.matched {
+		sets[i] = &e.matched[i].sets[slot]
+	}
+	s := newSegments(sets)
 	for _, tier := range [...]policy.Tier{policy.Admin, policy.NetworkPolicy, policy.Baseline} {
-		e.decideTier(d, tier)
+		e.decideTier(s, slot, tier)
+		s.beginTier()
 		if refs := e.profile.isolating; tier == policy.NetworkPolicy && len(refs) > 0 {
-			d.settle(func() datapath.Verdict {
+			s.settle(func() datapath.Verdict {
 				return e.verdict(&e.isolated, policy.Reason{Action: policy.Deny, Cause: policy.CauseIsolated, Tier: tier, Isolating: refs})
 			})
 		}
 	}
-	d.settle(func() datapath.Verdict {
+	s.settle(func() datapath.Verdict {
 		return e.verdict(&e.open, policy.Reason{Action: policy.Accept, Cause: policy.CauseNotIsolated})
 	})
-	return d
+	return s
 }
 
 // decideTier applies the tier's rules in order, up to one that leaves nothing to the others.
-func (e *evaluation) decideTier(d *portDecision, tier policy.Tier) {
-	defer clear(d.passed)
+func (e *evaluation) decideTier(s *segments, slot int, tier policy.Tier) {
 	for i := range e.matched {
 		m := &e.matched[i]
 		if m.policy.Tier != tier {
 			continue
 		}
-		verdict := func() datapath.Verdict {
-			return e.verdict(&m.verdict, policy.Reason{Action: m.Action, Cause: policy.CauseRule, Tier: tier, Policy: m.policy.Ref, Rule: m.Index})
-		}
-		switch whole, pass := m.whole[d.protocol], m.Action == policy.Pass; {
-		case whole && pass:
+		verdict := func() datapath.Verdict { return e.verdict(&m.verdict, m.reason()) }
+		switch set, pass := &m.sets[slot], m.Action == policy.Pass; {
+		case set.all && pass:
 			return
-		case whole:
-			d.settle(verdict)
+		case set.all:
+			s.settle(verdict)
 			return
 		case pass:
-			d.pass(m.numbers[d.protocol])
+			s.decide(set.intervals, nil)
 		default:
-			d.decide(m.numbers[d.protocol], verdict)
+			s.decide(set.intervals, verdict)
 		}
 	}
+}
+
+func (m *match) reason() policy.Reason {
+	return policy.Reason{Action: m.Action, Cause: policy.CauseRule, Tier: m.policy.Tier, Policy: m.policy.Ref, Rule: m.Index}
 }
 
 // verdict returns the verdict for a reason and remembers it, because interning reasons is slow.

@@ -11,10 +11,11 @@ type installed struct {
 	endpoints  map[netip.Addr]endpoint
 	locals     map[datapath.ProfileIndex]*local
 	interfaces map[uint32]bool
-	networks   map[netip.Prefix]datapath.GroupID
+	networks   map[netip.Prefix]*group         // by prefixes of 128 bits
 	groups     map[datapath.GroupID]*group     // found groups that have members or rows
 	profiles   map[datapath.ProfileID]*profile // that have rows
-	verdicts   int                             // entries
+	size       size                            // entries
+	table      *prefixes[*group]               // networks, when they were last asked for; nil: they have changed
 }
 
 func newInstalled() *installed {
@@ -22,7 +23,7 @@ func newInstalled() *installed {
 		endpoints:  map[netip.Addr]endpoint{},
 		locals:     map[datapath.ProfileIndex]*local{},
 		interfaces: map[uint32]bool{},
-		networks:   map[netip.Prefix]datapath.GroupID{},
+		networks:   map[netip.Prefix]*group{},
 		groups:     map[datapath.GroupID]*group{},
 		profiles:   map[datapath.ProfileID]*profile{},
 	}
@@ -36,14 +37,14 @@ type group struct {
 	// exact: under every live profile the group's row is that of signature. Not so for a group that was made for a transition of
 	// which only a part was committed; its endpoints are moved by the next one.
 	exact   bool
-	members int // endpoints
+	members int // endpoints and networks
 
 	next *signature // scratch of one transition: what the group will mean to profiles of the new world
 }
 
 // reserved are the groups with fixed ids. They are never swept and their members are not counted.
 type reserved struct {
-	any, unknown, world, node, localUnknown, blocked *group
+	any, unknown, world, localUnknown, blocked *group
 }
 
 func newReserved(s *signatures) *reserved {
@@ -54,7 +55,6 @@ func newReserved(s *signatures) *reserved {
 		any:          made(datapath.AnyGroup, s.world),
 		unknown:      made(datapath.UnknownGroup, s.unknown),
 		world:        made(datapath.WorldGroup, s.world),
-		node:         made(datapath.NodeGroup, s.world),
 		localUnknown: made(datapath.LocalUnknownGroup, nil),
 		blocked:      made(datapath.BlockedGroup, nil),
 	}
@@ -85,7 +85,10 @@ type localKey struct {
 }
 
 func (l *local) word() datapath.Profile {
-	return datapath.Profile{Ingress: l.ingress.idOf(), Egress: l.egress.idOf(), Interface: l.key.index}
+	return datapath.Profile{
+		Ingress: l.ingress.idOf(), IngressRanges: l.ingress.hasRanges(),
+		Egress: l.egress.idOf(), EgressRanges: l.egress.hasRanges(), Interface: l.key.index,
+	}
 }
 
 // live returns the profiles in force.
@@ -113,6 +116,41 @@ func (i *installed) put(a netip.Addr, e endpoint) {
 	if l := i.locals[e.index]; l != nil {
 		l.endpoints++
 	}
+}
+
+// putNetwork writes a network and keeps the counts.
+func (i *installed) putNetwork(p netip.Prefix, g *group) {
+	i.dropNetwork(p)
+	i.networks[p] = g
+	g.members++
+}
+
+func (i *installed) dropNetwork(p netip.Prefix) {
+	if old, found := i.networks[p]; found {
+		delete(i.networks, p)
+		old.members--
+	}
+	i.table = nil
+}
+
+// network returns the group of the addresses of a prefix that have no endpoint, as far as no longer prefix speaks for them.
+func (i *installed) network(p netip.Prefix, r *reserved) *group {
+	if i.table == nil {
+		i.table = newPrefixes(i.networks)
+	}
+	if g, found := i.table.find(p); found {
+		return g
+	}
+	return r.world
+}
+
+// around returns the group of the next shorter prefix.
+func (i *installed) around(p netip.Prefix, r *reserved) *group {
+	if p.Bits() == 0 {
+		return r.world
+	}
+	shorter := netip.PrefixFrom(p.Addr(), p.Bits()-1).Masked()
+	return i.network(shorter, r)
 }
 
 func (i *installed) drop(a netip.Addr) {

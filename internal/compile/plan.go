@@ -35,10 +35,10 @@ type Problem struct {
 	Message string
 }
 
-// Stats are the sizes of the tables once the plan is applied. Groups and Profiles (of both directions) count those in force, Verdicts all
-// entries, also those that wait for a Sweep.
+// Stats are the sizes of the tables once the plan is applied. Groups and Profiles (of both directions) count those in force; Networks, Verdicts
+// and Ranges all entries, also those that wait for a Sweep.
 type Stats struct {
-	Endpoints, LocalPods, Groups, Profiles, Verdicts, Rules int
+	Endpoints, Networks, LocalPods, Groups, Profiles, Verdicts, Ranges, Rules int
 	// Sweepable counts the changes since a Sweep last found nothing to do, those of the plan included. 0: a Sweep would be empty.
 	Sweepable int
 }

@@ -33,6 +33,7 @@ type pods struct {
 	uses       *uses // that the signatures were computed with
 	update     uint64
 	version    uint64 // changes when a pod object comes or goes
+	signed     uint64 // changes when a pod's signature does
 }
 
 func newPods() *pods {
@@ -40,7 +41,7 @@ func newPods() *pods {
 		byPod:      map[*policy.Pod]*podState{},
 		byName:     map[podName]*podState{},
 		namespaces: map[string]*namespaceState{},
-		uses:       usesOf(nil),
+		uses:       newUses(),
 	}
 }
 
@@ -95,5 +96,6 @@ func (p *pods) absorbPod(pod *policy.Pod) {
 	s.seen = p.update
 	if ns := p.namespaces[pod.Namespace]; ns != s.namespace {
 		s.namespace, s.signature = ns, nil
+		p.signed++
 	}
 }

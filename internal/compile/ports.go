@@ -1,59 +1,83 @@
 package compile
 
 import (
+	"cmp"
 	"slices"
 
-	"github.com/hedgerow-net/hedgerow/internal/datapath"
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// portDecision is what has been decided so far about the ports of one protocol. A verdict without a rule is none yet.
-type portDecision struct {
-	protocol policy.Protocol
-	numbers  []uint16 // the ports that rules mention, sorted
-	verdicts []datapath.Verdict
-	passed   []bool           // left to the next tier
-	rest     datapath.Verdict // of all other ports
+// interval is the ports from first to last, both included.
+type interval struct{ first, last uint16 }
+
+func (i interval) single() bool { return i.first == i.last }
+
+// portSet is destination ports of one protocol: all, or sorted intervals that do not overlap.
+type portSet struct {
+	all       bool
+	intervals []interval
 }
 
-func newPortDecision(matched []match, protocol policy.Protocol) *portDecision {
-	d := &portDecision{protocol: protocol}
-	for i := range matched {
-		d.numbers = append(d.numbers, matched[i].numbers[protocol]...)
+func (s *portSet) add(i ...interval) { s.intervals = append(s.intervals, i...) }
+
+// arrange sorts the intervals and joins those that overlap. Neighbours are not joined: single ports stay single.
+func (s *portSet) arrange() {
+	if s.all {
+		s.intervals = nil
+		return
 	}
-	slices.Sort(d.numbers)
-	d.numbers = slices.Compact(d.numbers)
-	d.verdicts, d.passed = make([]datapath.Verdict, len(d.numbers)), make([]bool, len(d.numbers))
-	return d
+	slices.SortFunc(s.intervals, func(a, b interval) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last)) })
+	kept := s.intervals[:0]
+	for _, i := range s.intervals {
+		if n := len(kept); n > 0 && i.first <= kept[n-1].last {
+			kept[n-1].last = max(kept[n-1].last, i.last)
+			continue
+		}
+		kept = append(kept, i)
+	}
+	s.intervals = kept
 }
 
-// decide gives the verdict to those of the ports that have none yet and were not passed on.
-func (d *portDecision) decide(numbers []uint16, verdict func() datapath.Verdict) {
-	for _, n := range numbers {
-		if i, _ := slices.BinarySearch(d.numbers, n); d.open(i) {
-			d.verdicts[i] = verdict()
+// slots are the places of protocols in arrays, in the order of policy.Protocols.
+const slots = len(policy.Protocols)
+
+func slotOf(p policy.Protocol) int { return slices.Index(policy.Protocols[:], p) }
+
+// rulePorts are the ports of a rule by the slot of their protocol, with the names that each destination resolves for itself.
+type rulePorts struct {
+	sets  [slots]portSet
+	names []portName
+}
+
+func portsOf(r *policy.Rule) rulePorts {
+	var ports rulePorts
+	for slot := range ports.sets {
+		ports.sets[slot].all = r.Ports == nil
+	}
+	for _, p := range r.Ports {
+		slot := slotOf(p.Protocol)
+		switch {
+		case slot < 0 || p.Protocol == policy.OtherProtocols:
+		case p.Name != "":
+			ports.names = append(ports.names, portName{p.Protocol, p.Name})
+		case p.Number == 0:
+			ports.sets[slot].all = true
+		default:
+			ports.sets[slot].add(interval{p.Number, max(p.Number, p.End)})
 		}
 	}
-}
-
-// pass leaves ports to the next tier.
-func (d *portDecision) pass(numbers []uint16) {
-	for _, n := range numbers {
-		i, _ := slices.BinarySearch(d.numbers, n)
-		d.passed[i] = true
+	for slot := range ports.sets {
+		ports.sets[slot].arrange()
 	}
+	return ports
 }
 
-// settle gives the verdict to every port that has none yet and was not passed on.
-func (d *portDecision) settle(verdict func() datapath.Verdict) {
-	for i := range d.verdicts {
-		if d.open(i) {
-			d.verdicts[i] = verdict()
+// hasRange reports whether any interval is of more than one port.
+func (p *rulePorts) hasRange() bool {
+	for _, set := range p.sets {
+		if slices.ContainsFunc(set.intervals, func(i interval) bool { return !i.single() }) {
+			return true
 		}
 	}
-	if d.rest.Rule == 0 {
-		d.rest = verdict()
-	}
+	return false
 }
-
-func (d *portDecision) open(i int) bool { return d.verdicts[i].Rule == 0 && !d.passed[i] }

@@ -17,21 +17,22 @@ type profile struct {
 	direction policy.Direction
 	clauses   []*clause // in the order of evaluation
 	isolating []policy.Ref
-	shut      bool // its policies were too much for the table: there are no clauses
+	ranges    bool // some rule has a range of ports
 	// ports says, for ingress, which numbers the pod gives to the names in the clauses.
 	ports map[portName][]uint16
+	// mentions are the distinctions between peers that the clauses make, sorted; names, for egress, the names of ports.
+	mentions []selectorID
+	names    map[portName]bool
 
-	rows map[*signature]*row // evaluated so far
+	// rows are those evaluated so far, by signature, and by what the profile sees of one; any is that of anyGroup.
+	rows      map[*signature]*row
+	projected map[string]*row
+	any       *row
+	// size is what the profile needs for groups of these signatures.
+	size     size
+	sizedFor *signatureSet
 	// written is what the kernel's verdict table holds, by group; a row equal to that of anyGroup has no entries there.
 	written map[*group]*row
-}
-
-// egressNames returns the names of a clause that destinations resolve.
-func (p *profile) egressNames(cl *clause) []portName {
-	if p.direction == policy.Ingress {
-		return nil
-	}
-	return cl.names
 }
 
 // idOf returns the id, which is 0 for no profile.
@@ -41,6 +42,9 @@ func (p *profile) idOf() datapath.ProfileID {
 	}
 	return p.id
 }
+
+// hasRanges reports whether the profile has entries in the table of ranges.
+func (p *profile) hasRanges() bool { return p != nil && p.ranges }
 
 // profileOf returns the profile of a local pod, made of these clauses: the installed one of this content, or a new one.
 func (c *Compiler) profileOf(d policy.Direction, pod *policy.Pod, selecting []*clause) *profile {
@@ -59,9 +63,24 @@ func (c *Compiler) profileOf(d policy.Direction, pod *policy.Pod, selecting []*c
 		return found
 	}
 	made.key = string(key)
-	made.isolating = isolatingOf(selecting)
+	made.read()
 	c.adopt(made)
 	return made
+}
+
+// read notes what the clauses have in them.
+func (p *profile) read() {
+	p.isolating = isolatingOf(p.clauses)
+	p.names, p.rows, p.projected = map[portName]bool{}, map[*signature]*row{}, map[string]*row{}
+	for _, cl := range p.clauses {
+		p.ranges = p.ranges || cl.ranges
+		p.mentions = append(p.mentions, cl.peers...)
+		for _, name := range p.egressNames(cl) {
+			p.names[name] = true
+		}
+	}
+	slices.Sort(p.mentions)
+	p.mentions = slices.Compact(p.mentions)
 }
 
 // adopt gives a profile an id and makes it the current one of its content.
@@ -69,9 +88,6 @@ func (c *Compiler) adopt(p *profile) {
 	n, _ := c.profileIDs.take(func(n uint32) bool { return c.installed.profiles[datapath.ProfileID(n)] != nil })
 	p.id = datapath.ProfileID(n)
 	p.written = map[*group]*row{}
-	if p.rows == nil {
-		p.rows = map[*signature]*row{}
-	}
 	c.current[p.key] = p
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// selectorID is the number of a distinction between pods. It is never reused.
+// selectorID is the number of a distinction between addresses. It is never reused.
 type selectorID uint32
 
 // portName is a named port that egress rules mention. Which number it stands for depends on the destination pod, so it
@@ -19,12 +19,18 @@ type portName struct {
 	name     string
 }
 
-// selector is one distinction between pods: a pair of selectors that a rule names as a peer, or that a pod calls one port by one name.
+// selector is one distinction between addresses. It is one of four: a pair of selectors of pods that a rule names as a peer; a network; a
+// selector of nodes; or that a pod calls one port by one name.
 type selector struct {
-	id     selectorID
-	pods   *policy.PodSelector
-	name   portName // when pods is nil
-	number uint16
+	id   selectorID
+	pods *policy.PodSelector
+	// span are the addresses of a network; empty: it has none.
+	network *policy.Network
+	span    span
+	empty   bool
+	nodes   *policy.Selector
+	name    portName // when all others are nil
+	number  uint16
 }
 
 // selectors interns distinctions.
@@ -48,8 +54,29 @@ func (s *selectors) intern(key string, made selector) *selector {
 	return &made
 }
 
-func (s *selectors) peer(pods *policy.PodSelector) *selector {
-	return s.intern(pods.Key(), selector{pods: pods})
+// peer returns the distinction that a peer makes, or nil for a peer that matches nothing.
+func (s *selectors) peer(p *policy.Peer) *selector {
+	key := peerKey(p)
+	switch {
+	case p.Network != nil:
+		return s.network(key, p.Network)
+	case p.Nodes != nil:
+		return s.intern(key, selector{nodes: p.Nodes})
+	case p.Pods != nil:
+		return s.intern(key, selector{pods: p.Pods})
+	}
+	return nil
+}
+
+func (s *selectors) network(key string, n *policy.Network) *selector {
+	if found := s.byKey[key]; found != nil {
+		return found
+	}
+	made := selector{network: n}
+	var some bool
+	made.span, some = spanOf(n)
+	made.empty = !some
+	return s.intern(key, made)
 }
 
 func (s *selectors) port(name portName, number uint16) *selector {
@@ -58,9 +85,9 @@ func (s *selectors) port(name portName, number uint16) *selector {
 
 // keep forgets the selectors that no clause mentions: ids in a clause stay valid as long as the clause is known.
 func (s *selectors) keep(known map[string]*clause) {
-	mentioned := &uses{peers: map[selectorID]bool{}, names: map[portName]bool{}}
+	mentioned := newUses()
 	for _, cl := range known {
-		mentioned.add(cl.peers, cl.names)
+		mentioned.add(s, cl.peers, cl.names)
 	}
 	for key, sel := range s.byKey {
 		if !mentioned.has(sel) {
@@ -68,42 +95,6 @@ func (s *selectors) keep(known map[string]*clause) {
 			delete(s.byID, sel.id)
 		}
 	}
-}
-
-// uses is the distinctions that matter: those that the profiles of local pods make.
-type uses struct {
-	peers map[selectorID]bool
-	names map[portName]bool
-}
-
-func (u *uses) has(s *selector) bool {
-	if s.pods == nil {
-		return u.names[s.name]
-	}
-	return u.peers[s.id]
-}
-
-func usesOf(profiles map[*profile]bool) *uses {
-	u := &uses{peers: map[selectorID]bool{}, names: map[portName]bool{}}
-	for p := range profiles {
-		for _, cl := range p.clauses {
-			u.add(cl.peers, p.egressNames(cl))
-		}
-	}
-	return u
-}
-
-func (u *uses) add(peers []selectorID, names []portName) {
-	for _, id := range peers {
-		u.peers[id] = true
-	}
-	for _, name := range names {
-		u.names[name] = true
-	}
-}
-
-func (u *uses) equal(o *uses) bool {
-	return maps.Equal(u.peers, o.peers) && maps.Equal(u.names, o.names)
 }
 
 // kind is what a signature is about.
@@ -115,7 +106,7 @@ const (
 	worldKind        // everything that no selector can match
 )
 
-// signature is the set of distinctions that apply to an endpoint. Equal ones are the same pointer.
+// signature is the set of distinctions that apply to an address. Equal ones are the same pointer.
 type signature struct {
 	kind kind
 	key  string
@@ -125,37 +116,52 @@ type signature struct {
 // signatures interns signatures.
 type signatures struct {
 	byKey          map[string]*signature
-	unknown, world *signature
+	unknown, world *signature // without any distinction
 }
 
 func newSignatures() *signatures {
-	return &signatures{
-		byKey:   map[string]*signature{},
-		unknown: &signature{kind: unknownKind, key: "unknown"},
-		world:   &signature{kind: worldKind, key: "world"},
-	}
+	s := &signatures{byKey: map[string]*signature{}}
+	s.unknown, s.world = s.of(unknownKind, nil), s.of(worldKind, nil)
+	return s
 }
 
-// of returns the signature of a pod; ids must be sorted.
-func (s *signatures) of(ids []selectorID) *signature {
+// of returns the signature of a kind with these distinctions; ids must be sorted.
+func (s *signatures) of(k kind, ids []selectorID) *signature {
 	var buffer [64]byte
-	key := buffer[:0]
-	for _, id := range ids {
-		key = binary.BigEndian.AppendUint32(key, uint32(id))
-	}
+	key := appendIDs(buffer[:0], k, ids)
 	if found := s.byKey[string(key)]; found != nil {
 		return found
 	}
-	made := &signature{key: string(key), ids: slices.Clone(ids)}
+	made := &signature{kind: k, key: string(key), ids: slices.Clone(ids)}
 	s.byKey[made.key] = made
 	return made
 }
 
+func appendIDs(key []byte, k kind, ids []selectorID) []byte {
+	key = append(key, byte(k))
+	for _, id := range ids {
+		key = binary.BigEndian.AppendUint32(key, uint32(id))
+	}
+	return key
+}
+
+// both returns the signature of a's kind with the distinctions of both.
+func (s *signatures) both(a, b *signature) *signature {
+	if len(b.ids) == 0 {
+		return a
+	}
+	ids := slices.Concat(a.ids, b.ids)
+	slices.Sort(ids)
+	return s.of(a.kind, slices.Compact(ids))
+}
+
+// keep forgets the signatures that are not used.
+func (s *signatures) keep(used map[*signature]bool) {
+	maps.DeleteFunc(s.byKey, func(_ string, one *signature) bool { return !used[one] && one != s.unknown && one != s.world })
+}
+
 // project drops from a signature the distinctions that are not in use.
 func (c *Compiler) project(s *signature, u *uses) *signature {
-	if s.kind != podKind {
-		return s
-	}
 	kept := make([]selectorID, 0, len(s.ids))
 	for _, id := range s.ids {
 		if sel := c.selectors.byID[id]; sel != nil && u.has(sel) {
@@ -165,5 +171,5 @@ func (c *Compiler) project(s *signature, u *uses) *signature {
 	if len(kept) == len(s.ids) {
 		return s
 	}
-	return c.signatures.of(kept)
+	return c.signatures.of(s.kind, kept)
 }

@@ -2,12 +2,12 @@ package compile
 
 import "slices"
 
-// sign gives every pod its signature for the distinctions in use. Only what changed is matched: new pods, and pods of relabelled
-// namespaces, with every selector; all others with the selectors that came into use.
+// sign gives every pod its signature for the distinctions in use, networks aside: those belong to addresses. Only what changed is matched: new
+// pods, and pods of relabelled namespaces, with every selector; all others with the selectors that came into use.
 func (c *Compiler) sign(u *uses) {
 	allPeers, addedPeers := c.peersIn(u)
 	all, added := newNarrowed(allPeers), newNarrowed(addedPeers)
-	changed := !u.equal(c.pods.uses)
+	changed := !u.podsEqual(c.pods.uses)
 	c.pods.uses = u
 	for _, s := range c.pods.byPod {
 		switch {
@@ -17,13 +17,16 @@ func (c *Compiler) sign(u *uses) {
 			s.peers = s.peers[:0]
 			s.match(all)
 		case changed:
-			s.peers = slices.DeleteFunc(s.peers, func(id selectorID) bool { return !u.peers[id] })
+			s.peers = slices.DeleteFunc(s.peers, func(id selectorID) bool { return !u.pods[id] })
 			s.match(added)
 		default:
 			continue
 		}
 		s.labels = s.namespace.labels
-		s.signature = c.signatures.of(c.distinctions(s, u))
+		if now := c.signatures.of(podKind, c.distinctions(s, u)); now != s.signature {
+			s.signature = now
+			c.pods.signed++
+		}
 	}
 }
 
@@ -51,12 +54,12 @@ func (n *narrowed) of(ns *namespaceState) []*selector {
 	return found
 }
 
-// peersIn returns the peer selectors in use, and those among them that were not when signatures were last computed.
+// peersIn returns the selectors of pods in use, and those among them that were not when signatures were last computed.
 func (c *Compiler) peersIn(u *uses) (all, added []*selector) {
-	for id := range u.peers {
+	for id := range u.pods {
 		sel := c.selectors.byID[id]
 		all = append(all, sel)
-		if !c.pods.uses.peers[id] {
+		if !c.pods.uses.pods[id] {
 			added = append(added, sel)
 		}
 	}

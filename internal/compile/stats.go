@@ -10,22 +10,24 @@ import (
 type tally struct {
 	c         *Compiler
 	endpoints map[netip.Addr]endpoint // changed ones; without a group: removed
+	networks  map[netip.Prefix]*group // the same; nil: removed
 	locals    map[datapath.ProfileIndex]*local
 }
 
 func (c *Compiler) stats(steps []*step) Stats {
-	t := &tally{c: c, endpoints: map[netip.Addr]endpoint{}, locals: map[datapath.ProfileIndex]*local{}}
-	s := Stats{Endpoints: len(c.installed.endpoints), Verdicts: c.installed.verdicts, Rules: len(c.reasons.byID),
-		Sweepable: c.unswept + len(steps)}
+	t := &tally{c: c, endpoints: map[netip.Addr]endpoint{}, networks: map[netip.Prefix]*group{}, locals: map[datapath.ProfileIndex]*local{}}
+	s := Stats{Endpoints: len(c.installed.endpoints), Rules: len(c.reasons.byID), Sweepable: c.unswept + len(steps)}
+	size := c.installed.size
 	for _, step := range steps {
 		t.add(step)
 		for _, r := range step.rows {
-			s.Verdicts += len(c.entries(r))
+			size.add(c.entries(r).size())
 		}
 		for _, r := range step.noRows {
-			s.Verdicts -= len(c.entries(r))
+			size.subtract(c.entries(r).size())
 		}
 	}
+	s.Verdicts, s.Ranges, s.Networks = size.verdicts, size.ranges, len(c.installed.networks)+t.networksAdded()
 	s.Endpoints += t.endpointsAdded()
 	s.Groups = t.groups()
 	s.LocalPods, s.Profiles = t.inForce()
@@ -38,6 +40,12 @@ func (t *tally) add(s *step) {
 	}
 	for _, a := range s.noEndpoints {
 		t.endpoints[a] = endpoint{}
+	}
+	for p, g := range s.networks {
+		t.networks[p] = g
+	}
+	for _, p := range s.noNetworks {
+		t.networks[p] = nil
 	}
 	for index, l := range s.locals {
 		t.locals[index] = l
@@ -57,7 +65,20 @@ func (t *tally) endpointsAdded() int {
 	return added
 }
 
-// groups counts the found groups that have endpoints.
+func (t *tally) networksAdded() int {
+	added := 0
+	for p, g := range t.networks {
+		_, before := t.c.installed.networks[p]
+		if g != nil && !before {
+			added++
+		} else if g == nil && before {
+			added--
+		}
+	}
+	return added
+}
+
+// groups counts the found groups that have endpoints or networks.
 func (t *tally) groups() int {
 	members := map[*group]int{}
 	for _, g := range t.c.installed.groups {
@@ -69,6 +90,14 @@ func (t *tally) groups() int {
 		}
 		if e.group != nil {
 			members[e.group]++
+		}
+	}
+	for p, g := range t.networks {
+		if old, found := t.c.installed.networks[p]; found {
+			members[old]--
+		}
+		if g != nil {
+			members[g]++
 		}
 	}
 	count := 0

@@ -10,7 +10,7 @@ import (
 // step is one datapath.Change, in terms of the compiler's own objects.
 type step struct {
 	rows         []placedRow
-	networks     map[netip.Prefix]datapath.GroupID
+	networks     map[netip.Prefix]*group // by prefixes of 128 bits, as noNetworks
 	locals       map[datapath.ProfileIndex]*local
 	interfaces   []uint32
 	endpoints    map[netip.Addr]endpoint
@@ -30,7 +30,7 @@ type placedRow struct {
 
 func newStep() *step {
 	return &step{
-		networks:  map[netip.Prefix]datapath.GroupID{},
+		networks:  map[netip.Prefix]*group{},
 		locals:    map[datapath.ProfileIndex]*local{},
 		endpoints: map[netip.Addr]endpoint{},
 	}
@@ -48,37 +48,33 @@ func (s *step) precede(quiet *step) {
 	maps.Copy(s.locals, quiet.locals)
 }
 
-// entries returns the entries that a placed row has in the verdict table: none when anyGroup's say the same.
-func (c *Compiler) entries(r placedRow) []entry {
+// nowhere has no entries.
+var nowhere = &row{}
+
+// entries returns what a placed row has in the tables: nothing when anyGroup's row says the same.
+func (c *Compiler) entries(r placedRow) *row {
 	if r.group != c.reserved.any && r.row == c.anyRow(r.profile) {
-		return nil
+		return nowhere
 	}
-	return r.row.entries
+	return r.row
 }
 
 func (r placedRow) key(e entry) datapath.VerdictKey {
 	return datapath.VerdictKey{Profile: r.profile.id, Group: r.group.id, Protocol: uint8(e.protocol), Port: e.port}
 }
 
+func (r placedRow) rangeKey(b block) datapath.RangeKey {
+	return datapath.RangeKey{Profile: r.profile.id, Group: r.group.id, Protocol: uint8(b.protocol), Port: b.port, Bits: b.bits}
+}
+
 // change is the step as the datapath takes it.
 func (c *Compiler) change(s *step) datapath.Change {
 	change := datapath.Change{
-		PutNetworks: s.networks, PutInterfaces: s.interfaces,
-		DeleteEndpoints: s.noEndpoints, DeleteInterfaces: s.noInterfaces, DeleteProfiles: s.noLocals, DeleteNetworks: s.noNetworks,
+		PutInterfaces:   s.interfaces,
+		DeleteEndpoints: s.noEndpoints, DeleteInterfaces: s.noInterfaces, DeleteProfiles: s.noLocals,
 	}
-	if len(s.rows) > 0 {
-		change.PutVerdicts = map[datapath.VerdictKey]datapath.Verdict{}
-	}
-	for _, r := range s.rows {
-		for _, e := range c.entries(r) {
-			change.PutVerdicts[r.key(e)] = e.verdict
-		}
-	}
-	for _, r := range s.noRows {
-		for _, e := range c.entries(r) {
-			change.DeleteVerdicts = append(change.DeleteVerdicts, r.key(e))
-		}
-	}
+	c.changeRows(s, &change)
+	changeNetworks(s, &change)
 	if len(s.locals) > 0 {
 		change.PutProfiles = map[datapath.ProfileIndex]datapath.Profile{}
 	}
@@ -94,6 +90,42 @@ func (c *Compiler) change(s *step) datapath.Change {
 	return change
 }
 
+func (c *Compiler) changeRows(s *step, change *datapath.Change) {
+	if len(s.rows) > 0 {
+		change.PutVerdicts, change.PutRanges = map[datapath.VerdictKey]datapath.Verdict{}, map[datapath.RangeKey]datapath.Verdict{}
+	}
+	for _, r := range s.rows {
+		written := c.entries(r)
+		for _, e := range written.entries {
+			change.PutVerdicts[r.key(e)] = e.verdict
+		}
+		for _, b := range written.blocks {
+			change.PutRanges[r.rangeKey(b)] = b.verdict
+		}
+	}
+	for _, r := range s.noRows {
+		written := c.entries(r)
+		for _, e := range written.entries {
+			change.DeleteVerdicts = append(change.DeleteVerdicts, r.key(e))
+		}
+		for _, b := range written.blocks {
+			change.DeleteRanges = append(change.DeleteRanges, r.rangeKey(b))
+		}
+	}
+}
+
+func changeNetworks(s *step, change *datapath.Change) {
+	if len(s.networks) > 0 {
+		change.PutNetworks = make(map[netip.Prefix]datapath.GroupID, len(s.networks))
+	}
+	for prefix, g := range s.networks {
+		change.PutNetworks[unmapped(prefix)] = g.id
+	}
+	for _, prefix := range s.noNetworks {
+		change.DeleteNetworks = append(change.DeleteNetworks, unmapped(prefix))
+	}
+}
+
 // install makes the step part of the committed state.
 func (c *Compiler) install(s *step) {
 	in := c.installed
@@ -103,10 +135,13 @@ func (c *Compiler) install(s *step) {
 		if !r.group.isReserved() {
 			in.groups[r.group.id] = r.group
 		}
-		in.verdicts += len(c.entries(r))
+		in.size.add(c.entries(r).size())
 	}
-	for prefix, id := range s.networks {
-		in.networks[prefix] = id
+	for prefix, g := range s.networks {
+		in.putNetwork(prefix, g)
+		if !g.isReserved() {
+			in.groups[g.id] = g
+		}
 	}
 	for index, l := range s.locals {
 		installed := *l
@@ -139,10 +174,10 @@ func (c *Compiler) uninstall(s *step) {
 		delete(in.locals, index)
 	}
 	for _, prefix := range s.noNetworks {
-		delete(in.networks, prefix)
+		in.dropNetwork(prefix)
 	}
 	for _, r := range s.noRows {
-		in.verdicts -= len(c.entries(r))
+		in.size.subtract(c.entries(r).size())
 		delete(r.profile.written, r.group)
 		if len(r.profile.written) == 0 {
 			delete(in.profiles, r.profile.id)

@@ -16,7 +16,7 @@ func (c *Compiler) Sweep() *Plan {
 	s := newStep()
 	c.sweepRows(s, live)
 	c.sweepLocals(s)
-	next := c.merge(s, usesOf(live))
+	next := c.merge(s, c.usesOf(live))
 	c.pending = &pending{next: next}
 	if s.empty() {
 		c.unswept = 0
@@ -56,24 +56,63 @@ func (c *Compiler) sweepLocals(s *step) {
 	}
 }
 
-// merge moves endpoints of groups that no selector in use tells apart into one, that with the most members. The emptied groups' rows
-// are for the sweep after this. It returns what groups mean by the selectors in use.
+// merge moves endpoints and networks of groups that no selector in use tells apart into one: a reserved one, or that with the most members. The
+// emptied groups' rows are for the sweep after this. It returns what groups mean by the selectors in use.
 func (c *Compiler) merge(s *step, u *uses) map[*group]*signature {
-	next, into := map[*group]*signature{}, map[*signature]*group{}
+	m := &merger{c: c, step: s, next: map[*group]*signature{}, into: map[*signature]*group{
+		c.signatures.unknown: c.reserved.unknown, c.signatures.world: c.reserved.world,
+	}}
 	for _, g := range c.byMembers() {
 		means := c.project(g.signature, u)
-		next[g], g.next = means, means
-		if into[means] == nil {
-			into[means] = g
+		m.next[g], g.next = means, means
+		if m.into[means] == nil {
+			m.into[means] = g
 		}
 	}
-	networks := sortNetworks(c.installed.networks)
+	for p, g := range c.installed.networks {
+		m.network(p, g)
+	}
 	for a, e := range c.installed.endpoints {
-		if means := next[e.group]; means != nil && (means.kind != podKind || into[means] != e.group) {
-			c.mergeEndpoint(s, a, e, into[means], networks)
-		}
+		m.endpoint(a, e)
 	}
-	return next
+	return m.next
+}
+
+// merger is one merge.
+type merger struct {
+	c    *Compiler
+	step *step
+	next map[*group]*signature
+	into map[*signature]*group
+}
+
+// final returns the group that has the members of g when all is merged.
+func (m *merger) final(g *group) *group {
+	if means := m.next[g]; means != nil {
+		return m.into[means]
+	}
+	return g
+}
+
+// network moves one network; one that says the same as the next shorter prefix is removed.
+func (m *merger) network(p netip.Prefix, g *group) {
+	switch into := m.final(g); {
+	case m.final(m.c.installed.around(p, m.c.reserved)) == into:
+		m.step.noNetworks = append(m.step.noNetworks, p)
+	case into != g:
+		m.step.networks[p] = into
+	}
+}
+
+// endpoint moves one endpoint; one that means the same as no endpoint is removed.
+func (m *merger) endpoint(a netip.Addr, e endpoint) {
+	into := m.final(e.group)
+	switch {
+	case e.index == 0 && m.final(m.c.installed.network(whole(a), m.c.reserved)) == into:
+		m.step.noEndpoints = append(m.step.noEndpoints, a)
+	case into != e.group:
+		m.step.endpoints[a] = endpoint{into, e.index}
+	}
 }
 
 // byMembers returns the groups in force whose meaning is known, the greatest first.
@@ -83,16 +122,6 @@ func (c *Compiler) byMembers() []*group {
 	})
 	slices.SortFunc(groups, func(a, b *group) int { return cmp.Or(cmp.Compare(b.members, a.members), cmp.Compare(a.id, b.id)) })
 	return groups
-}
-
-// mergeEndpoint moves one endpoint; one that means the same as no endpoint is removed.
-func (c *Compiler) mergeEndpoint(s *step, a netip.Addr, e endpoint, into *group, networks networks) {
-	switch absent := networks.group(a, c.reserved); {
-	case into.signature.kind == podKind:
-		s.endpoints[a] = endpoint{into, e.index}
-	case absent.signature == into.signature && e.index == 0:
-		s.noEndpoints = append(s.noEndpoints, a)
-	}
 }
 
 // forget drops from the memories what nothing refers to any more.
@@ -111,24 +140,40 @@ func (c *Compiler) forget(live map[*profile]bool) {
 			rows[r] = true
 		}
 		for s, r := range p.rows {
-			if !signatures[s] && s.kind == podKind {
+			if !signatures[s] {
 				delete(p.rows, s)
 				continue
 			}
 			rows[r] = true
 		}
+		maps.DeleteFunc(p.projected, func(_ string, r *row) bool { return !rows[r] })
 	}
-	maps.DeleteFunc(c.signatures.byKey, func(_ string, s *signature) bool { return !signatures[s] })
+	c.signatures.keep(signatures)
 	c.reasons.keep(c.rows.keep(rows))
 }
 
 func (c *Compiler) signaturesInUse() map[*signature]bool {
-	used := map[*signature]bool{}
+	used := map[*signature]bool{c.signatures.unknown: true, c.signatures.world: true}
 	for _, s := range c.pods.byPod {
 		used[s.signature] = true
 	}
 	for _, g := range c.installed.groups {
 		used[g.signature], used[g.next] = true, true
+	}
+	if n := c.lastNetworks; n != nil {
+		for i := range n.regions.nodes {
+			r := n.regions.nodes[i].value
+			used[r.within], used[r.means] = true, true
+		}
+	}
+	if s := c.nodes.signed; s != nil {
+		used[s.own] = true
+		for _, means := range s.elsewhere {
+			used[means] = true
+		}
+	}
+	if c.lastRemote != nil {
+		maps.Copy(used, c.lastRemote.signatures)
 	}
 	return used
 }

@@ -1,17 +1,15 @@
 package compile
 
 import (
-	"maps"
 	"net/netip"
-
-	"github.com/hedgerow-net/hedgerow/internal/datapath"
 )
 
 // transition is the way from the installed state to a new world. Its steps keep one promise: while they are applied in order, write by
 // write, each direction of each flow is judged as before or as afterwards.
 //
+//	hold       addresses whose network is about to change get an endpoint that says what the network says.
 //	close      addresses that must not be used any more. Whatever they were, from here on nothing passes.
-//	regroup    all verdicts are written; then endpoints move to groups that mean to profiles about to go what the old group
+//	regroup    all verdicts are written; then networks and endpoints move to groups that mean to profiles about to go what the old group
 //	           meant, and to all others what the new world says. So no pod that changes its policies notices; a pod that keeps its policies
 //	           sees the endpoint change once.
 //	reprofile  local pods get their new profiles, each by one word. All groups mean the new world to them.
@@ -20,19 +18,21 @@ import (
 type transition struct {
 	*Compiler
 	wishes *wishes
-	uses   *uses
 
-	close, regroup, reprofile, hand, appear *step
+	hold, close, regroup, reprofile, hand, appear *step
 
 	moves    []move // open endpoints whose group no longer fits, also those that stay open but change hands
 	openings []opening
+	// The same for networks.
+	networkMoves    []networkMove
+	networkOpenings []networkOpening
 	// left are the installed profiles that some pod leaves.
 	left map[*profile]bool
 	// old are the profiles of left that the new world does not use: to them endpoints must keep their old meaning.
 	old []*profile
 	// fresh are the groups made here, with the group that each was made from (nil: from nothing, for openings).
 	fresh []freshGroup
-	// used are the groups that have endpoints when all is done.
+	// used are the groups that have endpoints or networks when all is done.
 	used map[*group]bool
 }
 
@@ -59,44 +59,52 @@ type freshGroup struct {
 func (c *Compiler) newTransition(h *wishes) *transition {
 	return &transition{
 		Compiler: c, wishes: h,
-		close: newStep(), regroup: newStep(), reprofile: newStep(), hand: newStep(), appear: newStep(),
+		hold: newStep(), close: newStep(), regroup: newStep(), reprofile: newStep(), hand: newStep(), appear: newStep(),
 		left: map[*profile]bool{}, used: map[*group]bool{},
 	}
 }
 
 // classify sorts addresses by what happens to them.
 func (t *transition) classify() {
-	old := sortNetworks(t.installed.networks)
 	seen := 0
-	t.wishes.addresses(func(a netip.Addr, want wanted) {
-		if t.classifyAddress(a, want, old) {
+	see := func(a netip.Addr, want wanted) {
+		if t.classifyAddress(a, want) {
 			seen++
 		}
-	}, t.reserved)
+	}
+	t.wishes.addresses(t.Compiler, see)
+	for i := range t.wishes.remote.addresses {
+		p := &t.wishes.remote.addresses[i]
+		if _, here := t.wishes.here[p.address]; !here && !t.wishes.nodes[p.address] {
+			see(p.address, p.want)
+		}
+	}
 	if seen == len(t.installed.endpoints) {
 		return
 	}
 	for a := range t.installed.endpoints {
 		if !t.wishes.claimed(a) {
-			t.classifyAddress(a, t.wishes.unclaimed(a, t.reserved), old)
+			t.classifyAddress(a, t.absent(t.wishes.networks.at(a)))
 		}
 	}
 }
 
 // classifyAddress reports whether the address has an endpoint now.
-func (t *transition) classifyAddress(a netip.Addr, want wanted, networks networks) bool {
+func (t *transition) classifyAddress(a netip.Addr, want wanted) bool {
 	from, present := t.installed.endpoints[a]
 	if !present {
-		from.group = networks.group(a, t.reserved)
+		if !want.present {
+			return false // That is its network's business.
+		}
+		from.group = t.installed.network(whole(a), t.reserved)
 	}
-	r := t.reserved
-	wasClosed, becomesClosed := r.closed(from.group), r.closed(want.group)
+	wasClosed, becomesClosed := t.reserved.closed(from.group), want.closed != nil
 	switch {
-	case want.signature == nil && want.group == from.group && want.present == present:
-		// Closed or the node's, before and after.
-	case becomesClosed && (!wasClosed || want.group == r.blocked):
-		t.put(t.close, a, want, want.group, present)
-	case becomesClosed, wasClosed, want.group == r.node, from.group == r.node:
+	case becomesClosed && want.closed == from.group && want.present == present:
+		// Closed before and after.
+	case becomesClosed && (!wasClosed || !present || want.closed == t.reserved.blocked):
+		t.shut(a, want)
+	case becomesClosed, wasClosed:
 		t.openings = append(t.openings, opening{a, want})
 	case t.stays(from, present, want):
 		t.used[from.group] = true
@@ -106,26 +114,19 @@ func (t *transition) classifyAddress(a netip.Addr, want wanted, networks network
 	return present
 }
 
+// shut closes an address at once.
+func (t *transition) shut(a netip.Addr, want wanted) {
+	if want.present {
+		t.close.endpoints[a] = endpoint{want.closed, 0}
+	} else {
+		t.close.noEndpoints = append(t.close.noEndpoints, a)
+	}
+}
+
 // stays reports whether an open endpoint is right as it is. One that should be absent may stay as long as its group says the
 // same; the sweep takes it away.
 func (t *transition) stays(from endpoint, present bool, want wanted) bool {
 	return from.group.exact && from.group.next == want.signature && from.index == want.index() && (present || !want.present)
-}
-
-func (w *wanted) index() datapath.ProfileIndex {
-	if w.local == nil {
-		return 0
-	}
-	return w.local.index
-}
-
-// put adds the endpoint that is wanted, in the group g, to a step; a reserved group for an absent endpoint means no entry.
-func (t *transition) put(s *step, a netip.Addr, want wanted, g *group, present bool) {
-	if want.present || !g.isReserved() {
-		s.endpoints[a] = endpoint{g, want.index()}
-	} else if present {
-		s.noEndpoints = append(s.noEndpoints, a)
-	}
 }
 
 // leave finds the profiles that pods leave. (Pods that are closed first leave theirs unnoticed.)
@@ -199,6 +200,11 @@ func (t *transition) tellsApart(p *profile) bool {
 			return true
 		}
 	}
+	for _, m := range t.networkMoves {
+		if t.installedRow(p, m.from) != t.row(p, m.want) {
+			return true
+		}
+	}
 	return false
 }
 
@@ -228,33 +234,5 @@ func (t *transition) switchOver() {
 			continue
 		}
 		t.reprofile.locals[w.index] = &local{key: w.key, ingress: w.ingress, egress: w.egress}
-	}
-}
-
-// surround fills in what stands beside endpoints: networks and interfaces. Ranges that become closed do so first, all others change
-// last.
-func (t *transition) surround() {
-	for _, n := range t.wishes.networks {
-		switch old, found := t.installed.networks[n.prefix]; {
-		case found && old == n.id:
-		case n.id == datapath.LocalUnknownGroup:
-			t.close.networks[n.prefix] = n.id
-		default:
-			t.appear.networks[n.prefix] = n.id
-		}
-	}
-	wanted := map[netip.Prefix]bool{}
-	for _, n := range t.wishes.networks {
-		wanted[n.prefix] = true
-	}
-	for prefix := range t.installed.networks {
-		if !wanted[prefix] {
-			t.appear.noNetworks = append(t.appear.noNetworks, prefix)
-		}
-	}
-	for i := range maps.Keys(t.wishes.interfaces) {
-		if !t.installed.interfaces[i] {
-			t.close.interfaces = append(t.close.interfaces, i)
-		}
 	}
 }

@@ -10,20 +10,20 @@ import (
 func (c *Compiler) Update(w *World) *Plan {
 	c.begin()
 	c.pods.absorb(w)
+	c.nodes.absorb(w)
 	h := c.wish(w)
-	c.profile(w, h)
+	c.choose(w, h)
 	t := c.newTransition(h)
-	t.uses = usesOf(h.profiles())
-	c.sign(t.uses)
-	c.fit(h)
 	t.project()
+	t.classifyNetworks()
 	t.classify()
+	t.keep()
 	t.leave()
 	t.separate()
 	t.assign()
 	t.write()
 	t.switchOver()
-	t.surround()
+	t.guard()
 	c.interfaces = h.interfaces
 	c.pending = t.pending()
 	return c.plan(h.closed, h.problems)
@@ -45,20 +45,43 @@ func (c *Compiler) begin() {
 	c.planned = map[datapath.ProfileIndex]bool{}
 }
 
-// profile gives every local pod the profiles that the policies in effect make.
-func (c *Compiler) profile(w *World, h *wishes) {
+// choose gives every local pod the profiles that the policies in effect make, and finds out what then tells addresses apart. Clauses that are too
+// much for the tables are shut, one after the other, until all the others fit.
+func (c *Compiler) choose(w *World, h *wishes) {
 	index := c.index(w)
 	for _, local := range h.locals {
-		selecting := index.selecting(local.pod)
-		local.ingress = c.profileOf(policy.Ingress, local.pod.pod, selecting[policy.Ingress])
-		local.egress = c.profileOf(policy.Egress, local.pod.pod, selecting[policy.Egress])
+		local.selecting = index.selecting(local.pod)
+	}
+	b := newBudget(c, h)
+	for {
+		c.profile(h, b)
+		h.uses = c.usesOf(h.profiles())
+		if !b.networksFit() {
+			continue
+		}
+		h.networks = c.networks(w, h.uses)
+		h.nodeSignatures = c.signNodes(w, h.uses)
+		c.sign(h.uses)
+		h.remote = c.remote(h)
+		if b.rowsFit() {
+			break
+		}
+	}
+	h.problems = append(h.problems, b.problems()...)
+}
+
+// profile gives every local pod the profiles of the clauses that select it.
+func (c *Compiler) profile(h *wishes, b *budget) {
+	for _, local := range h.locals {
+		local.ingress = c.profileOf(policy.Ingress, local.pod.pod, b.replace(local.selecting[policy.Ingress]))
+		local.egress = c.profileOf(policy.Egress, local.pod.pod, b.replace(local.selecting[policy.Egress]))
 	}
 }
 
 // project finds out what installed groups mean in terms of the distinctions that will be in use.
 func (t *transition) project() {
 	for _, g := range t.installed.groups {
-		g.next = t.Compiler.project(g.signature, t.uses)
+		g.next = t.Compiler.project(g.signature, t.wishes.uses)
 	}
 }
 
@@ -66,7 +89,7 @@ func (t *transition) project() {
 func (t *transition) pending() *pending {
 	p := &pending{next: map[*group]*signature{}}
 	quiet := newStep()
-	for _, s := range []*step{t.close, t.regroup, t.reprofile, t.hand, t.appear} {
+	for _, s := range []*step{t.hold, t.close, t.regroup, t.reprofile, t.hand, t.appear} {
 		s.precede(quiet)
 		quiet = newStep()
 		at := len(p.steps) + 1

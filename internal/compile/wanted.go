@@ -4,14 +4,26 @@ import (
 	"net/netip"
 
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
+	"github.com/hedgerow-net/hedgerow/policy"
 )
 
 // wanted is what the tables should say of one address.
 type wanted struct {
-	present   bool       // it has an endpoint of its own
-	signature *signature // nil for closed addresses and the node's
-	group     *group     // for those, and for absent ones, the reserved group
+	present   bool       // it has an endpoint of its own; otherwise its network speaks for it
+	signature *signature // nil for closed addresses
+	closed    *group     // the reserved group of those
 	local     *wantedLocal
+	node      bool // the address is this node's own
+}
+
+func (w *wanted) index() datapath.ProfileIndex {
+	switch {
+	case w.node:
+		return datapath.NodeIndex
+	case w.local == nil:
+		return 0
+	}
+	return w.local.index
 }
 
 // wantedLocal is a local pod of the new world.
@@ -20,7 +32,13 @@ type wantedLocal struct {
 	index           datapath.ProfileIndex
 	kept            bool // the index is in force already
 	pod             *podState
+	selecting       [2][]*clause
 	ingress, egress *profile
+}
+
+// profiles returns the pod's profiles by direction.
+func (w *wantedLocal) profiles() [2]*profile {
+	return [2]*profile{policy.Ingress: w.ingress, policy.Egress: w.egress}
 }
 
 // wishes is the new world as addresses.
@@ -29,11 +47,17 @@ type wishes struct {
 	here       map[netip.Addr]claim // of attachments
 	elsewhere  *elsewhere
 	disputed   map[netip.Addr][]string // names of claimants; every address that has several
-	nodes      map[netip.Addr]bool
-	networks   networks
+	nodes      map[netip.Addr]bool     // this node's own addresses
+	otherNodes map[netip.Addr]*policy.Node
 	interfaces map[uint32]bool
 	closed     map[string]string
 	problems   []Problem
+
+	// Known when profiles are.
+	uses           *uses
+	networks       *networks
+	nodeSignatures *nodeSignatures
+	remote         *remote
 }
 
 // wish gathers who has which address. Profiles and signatures come later.
@@ -42,13 +66,17 @@ func (c *Compiler) wish(w *World) *wishes {
 		here:       map[netip.Addr]claim{},
 		disputed:   map[netip.Addr][]string{},
 		nodes:      map[netip.Addr]bool{},
-		networks:   networksOf(w),
 		interfaces: map[uint32]bool{},
 		closed:     map[string]string{},
 	}
 	for _, a := range w.NodeAddresses {
 		h.nodes[a.Unmap()] = true
 	}
+	named := c.nodes.addresses(w.Node)
+	for _, a := range named.own {
+		h.nodes[a] = true
+	}
+	h.otherNodes = named.elsewhere
 	attached := map[*podState]bool{}
 	for i := range w.Attachments {
 		c.attach(h, &w.Attachments[i], attached)
@@ -59,51 +87,50 @@ func (c *Compiler) wish(w *World) *wishes {
 	return h
 }
 
-// addresses calls f for every address that somebody has or that is the node's.
-func (h *wishes) addresses(f func(netip.Addr, wanted), r *reserved) {
+// addresses calls f for every address that is this node's or an attachment's.
+func (h *wishes) addresses(c *Compiler, f func(netip.Addr, wanted)) {
 	for a := range h.nodes {
-		f(a, wanted{present: true, group: r.node})
+		f(a, wanted{present: true, node: true, signature: c.signatures.both(h.nodeSignatures.own, h.networks.at(a).within)})
 	}
 	for a, by := range h.here {
 		if !h.nodes[a] {
-			f(a, h.wanted(a, by, r))
-		}
-	}
-	for a, by := range h.elsewhere.claims {
-		if _, attached := h.here[a]; !attached && !h.nodes[a] {
-			f(a, h.wanted(a, by, r))
+			f(a, h.wanted(c, a, by))
 		}
 	}
 }
 
-// claimed reports whether somebody has the address or it is the node's.
+// claimed reports whether the address is this node's, an attachment's or a remote one.
 func (h *wishes) claimed(a netip.Addr) bool {
 	_, here := h.here[a]
-	_, elsewhere := h.elsewhere.claims[a]
-	return here || elsewhere || h.nodes[a]
+	return here || h.nodes[a] || h.remote.has(a)
 }
 
-// wanted returns what the tables should say of an address that is claimed. Signatures must have been computed.
-func (h *wishes) wanted(a netip.Addr, by claim, r *reserved) wanted {
+// wanted returns what the tables should say of an address that a pod claims. Signatures must have been computed.
+func (h *wishes) wanted(c *Compiler, a netip.Addr, by claim) wanted {
 	if h.disputed[a] != nil {
-		return wanted{present: true, group: r.blocked}
+		return wanted{present: true, closed: c.reserved.blocked}
 	}
-	if by.local != nil {
-		return wanted{present: true, signature: by.pod.signature, local: by.local}
-	}
-	absent := h.networks.group(a, r)
-	switch {
-	case absent == r.localUnknown:
-	case by.attached || by.here:
-		return wanted{present: true, group: r.localUnknown}
-	case by.pod.signature != nil:
-		return wanted{present: true, signature: by.pod.signature}
-	}
-	return wanted{group: absent, signature: absent.signature}
+	return h.undisputed(c, a, by)
 }
 
-// unclaimed is what the tables should say of an address that nobody has.
-func (h *wishes) unclaimed(a netip.Addr, r *reserved) wanted {
-	absent := h.networks.group(a, r)
-	return wanted{group: absent, signature: absent.signature}
+func (h *wishes) undisputed(c *Compiler, a netip.Addr, by claim) wanted {
+	region := h.networks.at(a)
+	switch {
+	case by.local != nil:
+		return wanted{present: true, signature: c.signatures.both(by.pod.signature, region.within), local: by.local}
+	case region.closed:
+	case by.attached || by.here:
+		return wanted{present: true, closed: c.reserved.localUnknown}
+	case by.pod.signature != nil:
+		return wanted{present: true, signature: c.signatures.both(by.pod.signature, region.within)}
+	}
+	return c.absent(region)
+}
+
+// absent is what the tables should say of an address that nobody has.
+func (c *Compiler) absent(r *region) wanted {
+	if r.closed {
+		return wanted{closed: c.reserved.localUnknown}
+	}
+	return wanted{signature: r.means}
 }

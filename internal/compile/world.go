@@ -7,7 +7,7 @@ import (
 )
 
 // World is one consistent snapshot, as far as one node needs it. The compiler does not keep the slices, but it does keep the pointers
-// and uses them as identity: whoever changes a namespace, pod or policy puts a new value in its place.
+// and uses them as identity: whoever changes one of them puts a new value in its place.
 type World struct {
 	// Node is this node's name. Pods of this node that are not attached get no endpoint.
 	Node string
@@ -17,9 +17,11 @@ type World struct {
 	Pods []*policy.Pod
 	// Policies are all converted policies. Isolations of namespaces are not among them: they are taken from Namespaces.
 	Policies []*policy.Policy
+	// Nodes are all nodes of the cluster, as far as they are known. The addresses of the one named Node are this node's, like NodeAddresses.
+	Nodes []*policy.Node
 	// Attachments are the pod interfaces on this node.
 	Attachments []Attachment
-	// NodeAddresses are the addresses of this node itself.
+	// NodeAddresses are the addresses of this node itself, as the node has them.
 	NodeAddresses []netip.Addr
 	// ClusterCIDRs are the pod ranges of the cluster, LocalCIDRs those of this node.
 	ClusterCIDRs, LocalCIDRs []netip.Prefix
