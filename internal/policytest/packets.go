@@ -31,9 +31,9 @@ func (n *Nodes) Send(ctx context.Context, w *manifest.World, flows []policy.Flow
 		allowed[i] = expected[i] == policy.Accept
 		for _, end := range [...]policy.End{f.Source, f.Destination} {
 			switch {
-			case end.Pod == nil && end.Place == policy.Unknown:
+			case end.Place == policy.Unknown:
 				strangers.InPodRange = append(strangers.InPodRange, end.Address)
-			case end.Pod == nil && end.Node == nil:
+			case end.Place == policy.Outside:
 				strangers.Outside = append(strangers.Outside, end.Address)
 			}
 		}

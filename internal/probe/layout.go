@@ -14,16 +14,16 @@ import (
 type Strangers struct {
 	// Outside are hosts outside the cluster. Those that somebody of the world has after all are his.
 	Outside []netip.Addr
-	// InPodRange are addresses in the cluster's pod ranges of which no pod is known.
+	// InPodRange are addresses in the cluster's pod ranges of which no pod is known, such as those of pods that are over.
 	InPodRange []netip.Addr
 }
 
 // layout says which address of a world lives where.
 type layout struct {
 	nodes []*nodeLayout // those with pods of their own, by name
-	// outside are the addresses of everything else: strangers, nodes without pods, pods that are over.
+	// outside are the addresses of everything else: strangers and nodes without pods.
 	outside []netip.Addr
-	// inPodRange are all addresses in the cluster's pod ranges, as far as they are known: those that pods have or had, and strangers.
+	// inPodRange are all addresses in the cluster's pod ranges, as far as they are known: those of pods, and strangers.
 	inPodRange []netip.Addr
 }
 
@@ -40,12 +40,10 @@ func layOut(w *analysis.World, strangers Strangers) (*layout, error) {
 	owners := map[netip.Addr]string{}
 	byName := map[string]*nodeLayout{}
 	for _, p := range w.Pods {
-		if !p.HostNetwork {
-			l.inPodRange = append(l.inPodRange, p.Addresses...)
-		}
 		if p.HostNetwork || p.Terminated || len(p.Addresses) == 0 {
 			continue
 		}
+		l.inPodRange = append(l.inPodRange, p.Addresses...)
 		for _, a := range p.Addresses {
 			if other, taken := owners[a]; taken {
 				return nil, fmt.Errorf("lay out nodes: %s is the address of both %s and %s, and nothing passes there until one of them gives it up", a, other, p)

@@ -72,7 +72,7 @@ func (n *node) update(w *analysis.World, l *nodeLayout, inPodRange []netip.Addr)
 	if err != nil {
 		return err
 	}
-	if err := n.up.have(l.addresses); err != nil {
+	if err := n.own.have(l.addresses); err != nil {
 		return err
 	}
 	var local []netip.Addr

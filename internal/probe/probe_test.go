@@ -95,7 +95,7 @@ func everything() (flows []Flow, names []string) {
 func strangers() (s Strangers) {
 	for name, pair := range ends {
 		for _, a := range pair {
-			if name == "unknown" {
+			if name == "unknown" || name == "over" {
 				s.InPodRange = append(s.InPodRange, netip.MustParseAddr(a))
 			} else {
 				s.Outside = append(s.Outside, netip.MustParseAddr(a))

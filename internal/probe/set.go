@@ -16,7 +16,6 @@ import (
 type Set struct {
 	fs      *bpffs
 	outside *space
-	hosts   *port // the outside's own addresses
 	nodes   []*node
 	homes   map[netip.Addr]*space
 }
@@ -37,10 +36,7 @@ func New() (*Set, error) {
 	if s.fs, err = newBPFFS(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnable, err)
 	}
-	if s.outside, err = newSpace(routing...); err == nil {
-		s.hosts, err = portOf(s.outside, "lo")
-	}
-	if err != nil {
+	if s.outside, err = newSpace(routing...); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("%w: %w", ErrUnable, err)
 	}
@@ -62,7 +58,7 @@ func (s *Set) Update(w *analysis.World, strangers Strangers) error {
 		}
 		s.nodes = append(s.nodes, n)
 	}
-	if err := s.hosts.have(l.outside); err != nil {
+	if err := s.outside.own.have(l.outside); err != nil {
 		return fmt.Errorf("make strangers: %w", err)
 	}
 	for i, n := range s.nodes {
@@ -85,11 +81,11 @@ func (s *Set) settle(l *layout) {
 		s.homes[a] = s.outside
 	}
 	for _, n := range s.nodes {
-		for a := range n.up.addresses {
+		for a := range n.own.addresses {
 			s.homes[a] = n.space
 		}
 		for _, slot := range n.slots {
-			for a := range slot.inner.addresses {
+			for a := range slot.own.addresses {
 				s.homes[a] = slot.space
 			}
 		}

@@ -12,8 +12,7 @@ import (
 // make and remove interfaces.
 type slot struct {
 	*space
-	inner *port // the pod's interface
-	outer *port // the node's end of it
+	outer *port // the node's end of the pod's wire
 	pod   podName
 	uses  int // pods that it was given to
 }
@@ -29,10 +28,12 @@ func (n *node) newSlot() (*slot, error) {
 		return nil, err
 	}
 	n.slots = append(n.slots, s)
-	if s.outer, s.inner, err = connect(n.space, fmt.Sprintf("pod%d", len(n.slots)), s.space, "eth0"); err != nil {
+	outer, inner, err := connect(n.space, fmt.Sprintf("pod%d", len(n.slots)), s.space, "eth0")
+	if err != nil {
 		return nil, err
 	}
-	return s, s.inner.lead(everywhere)
+	s.outer = outer
+	return s, inner.lead(everywhere)
 }
 
 // attach gives every pod a slot, each pod that had one the same, and returns the attachments.
@@ -107,7 +108,7 @@ func (s *slot) hold(p *policy.Pod) error {
 	if p != nil {
 		addresses = p.Addresses
 	}
-	if err := s.inner.have(addresses); err != nil {
+	if err := s.own.have(addresses); err != nil {
 		return err
 	}
 	return s.outer.lead(singles(addresses))

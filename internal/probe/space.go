@@ -14,6 +14,8 @@ import (
 type space struct {
 	fd     netns.NsHandle
 	handle *netlink.Handle
+	// own has the addresses of the namespace. It is the loopback: a wire that loses its last IPv4 address forgets its routes.
+	own *port
 }
 
 // newSpace makes a network namespace with its loopback up and these settings, given by their paths below /proc/sys/net.
@@ -36,7 +38,7 @@ func newSpace(settings ...setting) (*space, error) {
 		s.handle, err = netlink.NewHandleAt(s.fd, unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER)
 	}
 	if err == nil {
-		err = s.up("lo")
+		s.own, err = portOf(s, "lo")
 	}
 	if err != nil {
 		s.close()
@@ -75,14 +77,6 @@ func (s *space) do(f func() error) error {
 		}
 		return f()
 	})
-}
-
-func (s *space) up(name string) error {
-	l, err := s.handle.LinkByName(name)
-	if err != nil {
-		return err
-	}
-	return s.handle.LinkSetUp(l)
 }
 
 func (s *space) close() {

@@ -17,7 +17,7 @@ var (
 	nextHop6 = netip.MustParseAddr("fe80::1")
 )
 
-// port is one end of a wire between two namespaces, with the addresses on it and the routes to what lies behind it.
+// port is an interface of a namespace, with our addresses on it and the routes to what lies behind it: one end of a wire, or a loopback.
 type port struct {
 	in        *space
 	link      netlink.Link
