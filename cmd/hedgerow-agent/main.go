@@ -34,11 +34,12 @@ func main() {
 
 // flags are the command line of the agent.
 type flags struct {
-	nodeName, kubeconfig, manifests   string
-	socket, stateDir, bpfDir          string
-	clusterCIDRs, podCIDRs            []string
-	logLevel                          slog.Level
-	maxEndpoints, maxVerdicts, maxNet uint32
+	nodeName, kubeconfig, manifests string
+	socket, stateDir, bpfDir        string
+	clusterCIDRs, podCIDRs          []string
+	logLevel                        slog.Level
+	maxEndpoints, maxVerdicts       uint32
+	maxRanges, maxNetworks          uint32
 }
 
 func command() *cobra.Command {
@@ -68,7 +69,8 @@ What is in force stays in force when the agent ends, however it ends; the next a
 	s.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	s.Uint32Var(&f.maxEndpoints, "max-endpoints", 0, "limit of the endpoints table, in entries (default 262144)")
 	s.Uint32Var(&f.maxVerdicts, "max-verdicts", 0, "limit of the verdict table, in entries (default 1048576)")
-	s.Uint32Var(&f.maxNet, "max-networks", 0, "limit of the networks table, in entries (default 65536)")
+	s.Uint32Var(&f.maxRanges, "max-ranges", 0, "limit of the table of port ranges, in blocks of ports (default 65536)")
+	s.Uint32Var(&f.maxNetworks, "max-networks", 0, "limit of the networks table, in entries (default 65536)")
 	c.PersistentFlags().StringVar(&f.bpfDir, "bpf-dir", "/sys/fs/bpf/hedgerow", "folder in the host's bpffs where enforcement is pinned")
 	c.AddCommand(&cobra.Command{
 		Use: "remove", Short: "End enforcement on this node and remove what keeps it", Args: cobra.NoArgs,
@@ -101,7 +103,8 @@ func (f *flags) run(ctx context.Context) error {
 		defer recorder.Close()
 	}
 	dp, err := ebpf.Open(ebpf.Options{
-		Dir: f.bpfDir, Sizes: ebpf.Sizes{Endpoints: f.maxEndpoints, Verdicts: f.maxVerdicts, Networks: f.maxNet}, Logger: log,
+		Dir: f.bpfDir, Logger: log,
+		Sizes: ebpf.Sizes{Endpoints: f.maxEndpoints, Verdicts: f.maxVerdicts, Ranges: f.maxRanges, Networks: f.maxNetworks},
 	})
 	if err != nil {
 		return err
@@ -117,7 +120,8 @@ func (f *flags) run(ctx context.Context) error {
 	defer stop()
 	o := agent.Options{
 		NodeName: f.nodeName, Source: source, Datapath: dp, Socket: f.socket, StateDir: f.stateDir,
-		ClusterCIDRs: clusterCIDRs, PodCIDRs: podCIDRs, MaxVerdicts: int(f.maxVerdicts / 2), Logger: log, Restorations: keeper.Restored, CheckBridges: ebpf.CheckBridges,
+		ClusterCIDRs: clusterCIDRs, PodCIDRs: podCIDRs, Logger: log, Restorations: keeper.Restored, CheckBridges: ebpf.CheckBridges,
+		MaxVerdicts: int(f.maxVerdicts / 2), MaxRanges: int(f.maxRanges / 2), MaxNetworks: int(f.maxNetworks / 2),
 	}
 	if recorder != nil {
 		o.Recorder = recorder

@@ -50,9 +50,9 @@ type Options struct {
 	ClusterCIDRs []netip.Prefix
 	// PodCIDRs are the pod ranges of this node, when the Node object is not to be asked.
 	PodCIDRs []netip.Prefix
-	// MaxVerdicts limits what policies may take of the verdict table, in entries; 0 means the compiler's default. Twice as many must fit: a
-	// transition holds the old and the new.
-	MaxVerdicts int
+	// MaxVerdicts, MaxRanges and MaxNetworks limit what policies may take of those tables, in entries; 0 means the compiler's default. Twice as
+	// many must fit: a transition holds the old and the new.
+	MaxVerdicts, MaxRanges, MaxNetworks int
 	// Recorder raises Events; nil: none.
 	Recorder Recorder
 	// CheckBridges says what lets packets between these host-side interfaces pass unseen; nil: nobody looks.
@@ -102,11 +102,12 @@ func New(o Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits := compile.Options{MaxVerdicts: o.MaxVerdicts, MaxRanges: o.MaxRanges, MaxNetworks: o.MaxNetworks}
 	a := &Agent{
 		o: o, log: o.Logger,
 		updates: make(chan cluster.Update, 1024), requests: make(chan request),
 		denials: newDenials(), metrics: newMetrics(o.Restorations),
-		world: cluster.NewWorld(), compiler: compile.New(compile.Options{MaxVerdicts: o.MaxVerdicts}), attachments: kept,
+		world: cluster.NewWorld(), compiler: compile.New(limits), attachments: kept,
 		raised: map[problem]bool{},
 	}
 	a.world.PodCIDRs = o.PodCIDRs
@@ -290,6 +291,7 @@ func (a *Agent) compileWorld() *compile.World {
 		Namespaces:  make([]*policy.Namespace, 0, len(a.world.Namespaces)),
 		Pods:        make([]*policy.Pod, 0, len(a.world.Pods)),
 		Policies:    make([]*policy.Policy, 0, len(a.world.Policies)),
+		Nodes:       make([]*policy.Node, 0, len(a.world.Nodes)),
 	}
 	for _, ns := range a.world.Namespaces {
 		w.Namespaces = append(w.Namespaces, ns)
@@ -299,6 +301,9 @@ func (a *Agent) compileWorld() *compile.World {
 	}
 	for _, p := range a.world.Policies {
 		w.Policies = append(w.Policies, p)
+	}
+	for _, n := range a.world.Nodes {
+		w.Nodes = append(w.Nodes, n)
 	}
 	return w
 }
@@ -311,5 +316,6 @@ func (a *Agent) publish(stats compile.Stats) {
 	}
 	s.Problems = a.openProblems()
 	a.metrics.problems.Set(float64(len(s.Problems)))
+	a.metrics.tables(stats)
 	a.status.Store(s)
 }

@@ -174,7 +174,7 @@ func TestFullTable(t *testing.T) {
 	if got := strings.Join(r.status().Problems, "\n"); !strings.Contains(got, "table is full") {
 		t.Errorf("problems %q do not say that a table is full", got)
 	}
-	if w.count("Node /n1: NotEnforced: ") != 1 {
+	if w.count("Node n1: NotEnforced: ") != 1 {
 		t.Errorf("Events %q, want one about the node", w.list)
 	}
 	dp.refuse(nil)
