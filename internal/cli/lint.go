@@ -27,10 +27,10 @@ guessed at. A code is silenced for one object by the annotation ` + lintAnnotati
 
 Exit code: 0 no finding, 1 findings, 2 the command line or a manifest is wrong.`,
 		Example: `  # check a folder of manifests
-  hedgerow lint -f examples/recipes
+  hedgerow lint -f examples/recipes/02-limit-to-an-app
 
   # leave out what is merely superfluous
-  hedgerow lint -f examples/recipes --disable HR012
+  hedgerow lint -f examples/recipes/02-limit-to-an-app --disable HR012
 
   # list all codes
   hedgerow lint --codes`,
