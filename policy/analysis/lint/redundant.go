@@ -63,15 +63,29 @@ func (v *view) redundantPeers(l line) []Finding {
 
 func redundantPorts(l line) []Finding {
 	var found []Finding
-	for i, p := range l.Ports {
-		for j, by := range l.Ports {
-			if i == j || !coversPort(by, p) || j > i && coversPort(p, by) {
+	all := entries(l.Ports)
+	for i, p := range all {
+		for j, by := range all {
+			if i == j || !coversPorts(by, p) || j > i && coversPorts(p, by) {
 				continue
 			}
-			message := fmt.Sprintf("the port (%s) is redundant: another port of the rule (%s) contains it", p, by)
-			found = append(found, l.finding(p.Field, message, "remove the port"))
+			message := fmt.Sprintf("the port (%s) is redundant: another port of the rule (%s) contains it", p[0], by[0])
+			found = append(found, l.finding(p[0].Field, message, "remove the port"))
 			break
 		}
 	}
 	return found
+}
+
+// entries puts together the ports that were written as one: a destinationNamedPort of a cluster policy is a port of each protocol.
+func entries(ports []policy.Port) [][]policy.Port {
+	var all [][]policy.Port
+	for i, p := range ports {
+		if i > 0 && p.Field == ports[i-1].Field {
+			all[len(all)-1] = append(all[len(all)-1], p)
+		} else {
+			all = append(all, []policy.Port{p})
+		}
+	}
+	return all
 }

@@ -17,6 +17,10 @@ import (
 // worldOf reads manifests, of which only Pods are workloads.
 func worldOf(t *testing.T, text string) *lint.World {
 	t.Helper()
+	return readWorld(t, text)
+}
+
+func readWorld(t interface{ Fatalf(string, ...any) }, text string) *lint.World {
 	m, err := manifest.Read([]string{"-"}, strings.NewReader(text))
 	if err != nil {
 		t.Fatalf("read world: %v\n%s", err, text)
