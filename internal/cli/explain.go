@@ -24,9 +24,11 @@ FROM and TO are
   ADDRESS                  an IP address: that of a pod, a node or a Service of the manifests, or one outside the cluster
 
 PORT is a number, or the name of a port of the pod (or of the Service). PROTOCOL is TCP (default), UDP or SCTP. TO:ICMP asks about ICMP and all other
-protocols without ports. An IPv6 address with a port is written [fd00::1]:80. Without a port the answer is which ports are open.
+protocols without ports. An IPv6 address with a port is written [fd00::1]:80. Without a port the answer is which ports are open: all of a pod's, or those that a
+Service has.
 
-Exit code: 0 allowed (for every pod behind a Service, in every address family that both ends have), 1 not; without a port: 0 something is open, 1 nothing is.`,
+Exit code: 0 allowed (for every pod behind a Service, in every address family that both ends have), 1 not; without a port: 0 some port is open to every
+pod asked about, 1 none is.`,
 		Example: `  # may the frontend reach the backend?
   hedgerow explain -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml tenant-a/frontend tenant-a/backend:80
 

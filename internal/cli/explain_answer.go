@@ -95,31 +95,61 @@ func (e *explainer) explain(from, to *manifest.End, port *manifest.Port) (*expla
 			a.Notes = append(a.Notes, end.Note)
 		}
 	}
-	if port == nil {
-		e.open(a, from, to)
-		return a, nil
+	switch {
+	case port != nil:
+		a.Port = port.String()
+		allowed, err := e.ask(a, from, to, *port)
+		a.Allowed = allowed
+		return a, err
+	case to.Service != nil && !manifest.Headless(to.Service):
+		return a, e.openService(a, from, to)
 	}
-	a.Port = port.String()
-	flows, unserved, err := e.world.Flows(from, to, *port)
+	e.open(a, from, to)
+	return a, nil
+}
+
+// ask adds the answers for one port, and reports whether all of them are yes.
+func (e *explainer) ask(a *explanation, from, to *manifest.End, port manifest.Port) (bool, error) {
+	flows, unserved, err := e.world.Flows(from, to, port)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	for _, why := range unserved {
 		a.Notes = append(a.Notes, "the Service sends nothing there: "+why)
 	}
-	a.Allowed = true
+	allowed := true
 	for _, f := range flows {
+		f.Flow = e.apart(f.Flow)
 		for _, g := range f.ByFamily() {
 			x := e.flow(policy.Evaluate(e.set, g.Flow))
 			if g.Note != "" {
 				x.Notes = append([]string{g.Note}, x.Notes...)
 			}
-			a.Allowed = a.Allowed && x.Allowed
+			allowed = allowed && x.Allowed
 			a.Flows = append(a.Flows, x)
 		}
 	}
-	return a, nil
+	return allowed, nil
 }
+
+// apart makes two pods of a flow from a workload to itself: what is asked is whether its pods reach each other.
+func (e *explainer) apart(f policy.Flow) policy.Flow {
+	pod := f.Source.Pod
+	represents := slices.ContainsFunc(e.world.Workloads, func(w *manifest.Workload) bool { return w.Pod == pod })
+	if pod == nil || pod != f.Destination.Pod || !represents || f.Destination.Address.IsValid() {
+		return f
+	}
+	other := *pod
+	other.UID, other.Addresses = anotherPod, nil
+	for _, a := range pod.Addresses {
+		other.Addresses = append(other.Addresses, a.Next())
+	}
+	f.Destination.Pod = &other
+	return f
+}
+
+// anotherPod is the UID of the second pod of a workload.
+const anotherPod = "another pod of the same workload"
 
 // flow explains one decision.
 func (e *explainer) flow(d policy.Decision) explainedFlow {
@@ -250,6 +280,8 @@ func endNotes(f policy.Flow) []string {
 	var notes []string
 	for _, e := range []policy.End{f.Source, f.Destination} {
 		switch {
+		case e.Pod != nil && e.Pod.UID == anotherPod:
+			notes = append(notes, fmt.Sprintf("two pods of %s are meant; each of them reaches itself", e.Pod))
 		case e.Pod != nil && e.Pod.HostNetwork:
 			notes = append(notes, fmt.Sprintf("%s is in its node's network: no policy is about it, no pod selector matches it, and to others it is the node", e.Pod))
 		case e.Pod != nil && e.Pod.Terminated:

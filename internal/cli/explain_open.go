@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/hedgerow-net/hedgerow/internal/manifest"
@@ -16,7 +18,7 @@ func (e *explainer) open(a *explanation, from, to *manifest.End) {
 	a.Allowed = true
 	for _, source := range from.Ends {
 		for _, destination := range to.Ends {
-			pair := manifest.Flow{Flow: policy.Flow{Source: source, Destination: destination}}
+			pair := manifest.Flow{Flow: e.apart(policy.Flow{Source: source, Destination: destination})}
 			for _, f := range pair.ByFamily() {
 				flows := e.openPorts(f.Flow)
 				a.Allowed = a.Allowed && flows[0].Allowed
@@ -24,6 +26,23 @@ func (e *explainer) open(a *explanation, from, to *manifest.End) {
 			}
 		}
 	}
+}
+
+// openService answers for each port of a Service. It is yes when one of them is open to every pod behind it.
+func (e *explainer) openService(a *explanation, from, to *manifest.End) error {
+	var failures []error
+	for _, sp := range to.Service.Ports {
+		allowed, err := e.ask(a, from, to, manifest.Port{Protocol: sp.Protocol, Number: sp.Port})
+		if err != nil {
+			failures = append(failures, err)
+			a.Notes = append(a.Notes, err.Error())
+		}
+		a.Allowed = a.Allowed || allowed
+	}
+	if len(a.Flows) == 0 {
+		return errors.Join(append(failures, fmt.Errorf("service %s/%s has no port that leads to a pod", to.Service.Namespace, to.Service.Name))...)
+	}
+	return nil
 }
 
 // openPorts returns the answers for all ports between two ends.

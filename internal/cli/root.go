@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/hedgerow-net/hedgerow/internal/manifest"
 )
 
 // The groups of the help.
@@ -26,6 +28,7 @@ func verbs() []verb {
 	return []verb{
 		{groupAsk, explainCommand()},
 		{groupAsk, matrixCommand()},
+		{groupAsk, diffCommand()},
 		{groupWrite, lintCommand()},
 		{groupOther, versionCommand()},
 	}
@@ -34,13 +37,15 @@ func verbs() []verb {
 // New returns the command line. Answers go to out, everything else to err; in is what -f - reads.
 func New(in io.Reader, out, err io.Writer) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "hedgerow",
+		Use: "hedgerow COMMAND", DisableFlagsInUseLine: true,
 		Short: "Ask what network policies mean",
 		Long: `Ask what network policies mean, from manifests, without a cluster.
 
 Exit code: 0 yes, pass, no difference, no finding; 1 no, fail, a difference, a finding; 2 the command line or a manifest is wrong.`,
 		Example: `  # may the outsider reach the backend, and why not? (-f takes files, folders, and - for standard input)
   hedgerow explain -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml tenant-b/outsider tenant-a/backend:80 # exit 1`,
+		Args:         knownCommand,
+		RunE:         func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.SetIn(in)
@@ -64,6 +69,21 @@ Exit code: 0 yes, pass, no difference, no finding; 1 no, fail, a difference, a f
 	return root
 }
 
+// knownCommand refuses the name of a command that does not exist.
+func knownCommand(c *cobra.Command, got []string) error {
+	if len(got) == 0 {
+		return nil
+	}
+	var known []string
+	for _, below := range c.Commands() {
+		known = append(known, below.Name())
+	}
+	if near := manifest.Nearest(got[0], known); near != "" {
+		return usageError(c, "unknown command %q; did you mean %q?", got[0], near)
+	}
+	return usageError(c, "unknown command %q", got[0])
+}
+
 // usageError says what is wrong with a command line, and where to read how it should be.
 func usageError(c *cobra.Command, format string, args ...any) error {
 	return fmt.Errorf(format+"; see %s --help", append(args, c.CommandPath())...)
@@ -74,7 +94,7 @@ func args(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, got []string) error {
 		switch {
 		case len(got) < len(names):
-			return usageError(c, "%s is missing", strings.Join(names[len(got):], " and "))
+			return usageError(c, "missing: %s", strings.Join(names[len(got):], " and "))
 		case len(got) > len(names):
 			return usageError(c, "unexpected argument %q", got[len(names)])
 		}
@@ -91,8 +111,8 @@ const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 {{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`
 
 const usageTemplate = `Usage:{{if .Runnable}}
-  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
-  {{.CommandPath}} COMMAND{{$commands := .Commands}}{{range $group := .Groups}}
+  {{.UseLine}}{{else}}
+  {{.CommandPath}} COMMAND{{end}}{{if .HasAvailableSubCommands}}{{$commands := .Commands}}{{range $group := .Groups}}
 
 {{.Title}}{{range $commands}}{{if and (eq .GroupID $group.ID) (or .IsAvailableCommand (eq .Name "help"))}}
   {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{if not .Groups}}

@@ -60,7 +60,7 @@ func runScript(t *testing.T, path string) int {
 	commands := 0
 	var got bytes.Buffer
 	for line := range strings.Lines(string(script.Data)) {
-		if command, is := strings.CutPrefix(line, "$ hedgerow "); is {
+		if command, is := strings.CutPrefix(line, "$ hedgerow"); is {
 			commands++
 			got.WriteString(line)
 			record(t, &got, command)

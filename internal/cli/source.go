@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +41,7 @@ const filenameUsage = "manifests: a file, a folder with everything below it, or 
 // world reads the one world that a verb is about, and warns of what in it fails closed.
 func world(c *cobra.Command, paths []string) (*manifest.World, error) {
 	if len(paths) == 0 {
-		return nil, usageError(c, "--filename (-f) is missing: which manifests?")
+		return nil, usageError(c, "which manifests? name them with --filename (-f)")
 	}
 	return readWorld(c, files{paths: paths, stdin: c.InOrStdin()})
 }
@@ -59,10 +60,18 @@ func readWorld(c *cobra.Command, s source) (*manifest.World, error) {
 func warnOfProblems(stderr io.Writer, w *manifest.World) {
 	for _, o := range w.Objects {
 		if o.Policy == nil {
+			warnOfForeign(stderr, o)
 			continue
 		}
 		for _, p := range o.Policy.Problems {
 			fmt.Fprintf(stderr, "%s: warning: %s: %s\n", o.At(p.Field), o.Policy.Ref, p)
 		}
+	}
+}
+
+// warnOfForeign tells of policies of other systems: what they do is in no answer.
+func warnOfForeign(stderr io.Writer, o *manifest.Object) {
+	if o.Value == nil && strings.HasSuffix(o.Kind.Kind, "NetworkPolicy") {
+		fmt.Fprintf(stderr, "%s: warning: %s of %s is a policy of another system and is not looked at\n", o.Position, o, o.Kind.GroupVersion())
 	}
 }

@@ -119,7 +119,7 @@ func workloadKind(text string) (WorkloadKind, error) {
 		if slices.Contains(forms, strings.ToLower(text)) {
 			return k, nil
 		}
-		known = append(known, low)
+		known = append(known, low, k.Short)
 	}
 	return WorkloadKind{}, fmt.Errorf("%q is no kind that can be an end of a flow%s", text, didYouMean(text, known))
 }

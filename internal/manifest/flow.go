@@ -135,12 +135,12 @@ func isMissing(err error) bool {
 // portAt finds the port at the destination: named ports by its containers, ports of a Service by its target ports.
 func (w *World) portAt(s *policy.Service, destination policy.End, port Port) (Port, string, error) {
 	if port.Protocol == policy.OtherProtocols {
-		if s != nil && !headless(s) {
+		if s != nil && !Headless(s) {
 			return port, "", missingPort{fmt.Errorf("service %s/%s: ICMP does not reach the pods behind a Service; ask about a pod", s.Namespace, s.Name)}
 		}
 		return port, "", nil
 	}
-	if s == nil || headless(s) && !hasPort(s, port) {
+	if s == nil || Headless(s) && !hasPort(s, port) {
 		return namedAt(destination, port)
 	}
 	sp, err := servicePort(s, port)
@@ -148,14 +148,14 @@ func (w *World) portAt(s *policy.Service, destination policy.End, port Port) (Po
 		return port, "", missingPort{err}
 	}
 	asked := fmt.Sprintf("Service port %d", sp.Port)
-	if headless(s) {
+	if Headless(s) {
 		return headlessPort(destination, port, sp)
 	}
 	target := Port{Protocol: sp.Target.Protocol, Number: sp.Target.Number, Name: sp.Target.Name}
 	found, _, err := namedAt(destination, target)
 	switch {
 	case err != nil:
-		return port, "", fmt.Errorf("%w, the target of %s", err, asked)
+		return port, "", fmt.Errorf("pod %s has no %s port named %s, which %s leads to", destination.Pod, target.Protocol, target.Name, asked)
 	case target.Name != "":
 		return found, fmt.Sprintf("%s is pod port %d (named %s)", asked, found.Number, target.Name), nil
 	case found.Number != sp.Port:
@@ -164,8 +164,8 @@ func (w *World) portAt(s *policy.Service, destination policy.End, port Port) (Po
 	return found, "", nil
 }
 
-// headless Services lead clients to the pods themselves: what port they then use has nothing to do with the Service.
-func headless(s *policy.Service) bool { return slices.Contains(s.ClusterIPs, "None") }
+// Headless reports whether the Service leads clients to the pods themselves: what port they then use has nothing to do with the Service.
+func Headless(s *policy.Service) bool { return slices.Contains(s.ClusterIPs, "None") }
 
 func headlessPort(destination policy.End, port Port, sp *policy.ServicePort) (Port, string, error) {
 	if port.Name != "" {
