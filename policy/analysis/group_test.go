@@ -52,7 +52,7 @@ func TestNames(t *testing.T) {
 		{"labels", World{Pods: append(shop, mail...)}, []*policy.Policy{accept("shop", "p", db, networkPeer("0.0.0.0/0"))},
 			[]string{"mail/*, shop/app=api,web (6 pods)", "shop/db", "outside any IPv4", "outside any IPv6"}},
 		{"regions", World{Pods: mail}, []*policy.Policy{accept("mail", "p", db, networkPeer("10.0.0.0/8", "10.1.0.0/16")), accept("mail", "q", db, networkPeer("fd00::/64"))},
-			[]string{"mail/* (2 pods)", "outside fd00::/64", "outside 10.0.0.0/8", "outside, anywhere else"}},
+			[]string{"mail/* (2 pods)", "outside fd00::/64", "outside 10.0.0.0/8", "anywhere else outside"}},
 		{"addresses", World{Pods: []*policy.Pod{podOf("shop", "a", "web", "10.0.0.1"), podOf("shop", "b", "web", "10.0.0.2"), podOf("shop", "c", "web", "10.0.0.3")}},
 			[]*policy.Policy{accept("shop", "p", web, networkPeer("10.0.0.1/32"))},
 			[]string{"shop/a", "shop/b, c (2 pods)", "outside"}},

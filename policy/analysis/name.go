@@ -201,7 +201,7 @@ func (n *namer) outsideName(g *Group) string {
 		}
 	}
 	if whole == len(roots) {
-		return "outside, anywhere else"
+		return "anywhere else outside"
 	}
 	return "outside " + some(texts, 3, "networks")
 }

@@ -76,7 +76,7 @@ func (v *view) side(e *endpoint, d policy.Direction) *side {
 }
 
 // judge returns what one direction says about a flow from src to dst. policy.Evaluate decides.
-func (v *view) judge(d policy.Direction, src, dst *endpoint, f Family, protocol policy.Protocol, port uint16) policy.Reason {
+func (v *view) judge(d policy.Direction, src, dst *endpoint, f Family, protocol policy.Protocol, port uint16) policy.Judgement {
 	subject := src
 	flow := policy.Flow{Source: src.subject(f), Destination: dst.peer(f), Protocol: protocol, Port: port}
 	if d == policy.Ingress {
@@ -84,20 +84,22 @@ func (v *view) judge(d policy.Direction, src, dst *endpoint, f Family, protocol 
 		flow.Source, flow.Destination = src.peer(f), dst.subject(f)
 	}
 	decision := policy.Evaluate(v.side(subject, d).set, flow)
+	j := decision.Egress
 	if d == policy.Ingress {
-		return decision.Ingress.Reason
+		j = decision.Ingress
 	}
-	return decision.Egress.Reason
+	// The set has no policies of other pods, among which the nearest might be.
+	return policy.Judgement{Reason: j.Reason, Words: j.Words, Fault: j.Fault}
 }
 
-// Verdict is the answer for one flow between two groups: what each direction says, and why.
+// Verdict is the answer for one flow between two groups: what each direction says, and why. It does not look for the nearest miss.
 type Verdict struct {
-	Egress, Ingress policy.Reason
+	Egress, Ingress policy.Judgement
 }
 
 // Action is Accept when both directions accept, otherwise Deny.
 func (v Verdict) Action() policy.Action {
-	return policy.Decision{Egress: policy.Judgement{Reason: v.Egress}, Ingress: policy.Judgement{Reason: v.Ingress}}.Action()
+	return policy.Decision{Egress: v.Egress, Ingress: v.Ingress}.Action()
 }
 
 func (v *view) verdict(src, dst *endpoint, f Family, protocol policy.Protocol, port uint16) Verdict {
