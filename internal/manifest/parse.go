@@ -89,7 +89,7 @@ func parseYAML(file string, data []byte, before int) ([]*value, error) {
 			return all, nil
 		}
 		if err != nil {
-			return nil, syntaxError(file, before, err)
+			return nil, syntaxError(Position{file, before + 1}, bytes.Count(data, []byte("\n")), err)
 		}
 		t := tree{file: file, before: before, done: map[*yaml.Node]*value{}}
 		v, err := t.value(&n)
@@ -110,8 +110,8 @@ var lateLine = []string{
 	"did not find expected ',' or",
 }
 
-// syntaxError gives an error of the parser its position.
-func syntaxError(file string, before int, err error) error {
+// syntaxError gives an error of the parser its position: below first, the beginning of the text, by at most more lines.
+func syntaxError(first Position, more int, err error) error {
 	line, message := 1, strings.TrimPrefix(err.Error(), "yaml: ")
 	if found := atLine.FindStringSubmatch(message); found != nil {
 		line, _ = strconv.Atoi(found[1]) // digits, and too many of them give the first line
@@ -122,5 +122,6 @@ func syntaxError(file string, before int, err error) error {
 			}
 		}
 	}
-	return &Error{Position{file, before + max(line, 1)}, "not YAML: " + message}
+	first.Line += min(max(line-1, 0), more)
+	return &Error{first, "not YAML: " + message}
 }
