@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/hedgerow-net/hedgerow/policy"
@@ -31,10 +32,7 @@ func (v *view) adminDNS() []Finding {
 
 // adminSet returns the policies of tier Admin alone, in a world with a DNS pod, and that pod.
 func (v *view) adminSet() (*policy.Set, *policy.Pod) {
-	server := usualDNS()
-	if pods := v.dnsPods(); len(pods) > 0 {
-		server = pods[0]
-	}
+	server := v.dnsServer()
 	namespaces := slices.Clone(v.Namespaces)
 	for _, ns := range []*policy.Namespace{v.system(), {Name: nobody().Namespace}} {
 		if v.namespaces[ns.Name] == nil {
@@ -43,6 +41,20 @@ func (v *view) adminSet() (*policy.Set, *policy.Pod) {
 	}
 	admin := slices.DeleteFunc(slices.Clone(v.policies), func(p *policy.Policy) bool { return p.Tier != policy.Admin })
 	return policy.NewSet(namespaces, v.Nodes, admin), server
+}
+
+// dnsServer returns a DNS pod. Where its address is not known it gets one that lies in no network but those of nearly everything ("240.0.0.0/4 reserved
+// for future use", RFC 1112), because cluster-internal traffic is compared with networks, too.
+func (v *view) dnsServer() *policy.Pod {
+	server := *usualDNS()
+	if pods := v.dnsPods(); len(pods) > 0 {
+		server = *pods[0]
+		if len(server.Addresses) > 0 && !v.Invented[pods[0]] {
+			return &server
+		}
+	}
+	server.Addresses = []netip.Addr{netip.AddrFrom4([4]byte{240, 0, 0, 1})}
+	return &server
 }
 
 // askers returns the pods that may ask for names; without workloads one that is about nothing in particular.

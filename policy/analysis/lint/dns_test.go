@@ -42,6 +42,8 @@ func TestAdminDNS(t *testing.T) {
 	run(t, "HR023", []example{
 		{"denies all other namespaces", objects(shop, admin("p", "10", denyOthers)), want},
 		{"accepts too late", objects(shop, admin("p", "10", denyOthers), admin("q", "20", acceptDNS)), want},
+		{"denies every address", objects(shop, admin("p", "10", "{action: Deny, to: [{networks: [0.0.0.0/0]}]}")), want},
+		{"denies private addresses", objects(shop, admin("p", "10", "{action: Deny, to: [{networks: [10.0.0.0/8]}]}")), ""},
 		{"accepts before", objects(shop, admin("p", "10", acceptDNS+", "+denyOthers)), ""},
 		{"passes before", objects(shop, admin("p", "10", "{action: Pass, to: [{namespaces: {}}]}, "+denyOthers)), ""},
 		{"another policy accepts before", objects(shop, admin("p", "10", denyOthers), admin("a", "5", acceptDNS)), ""},

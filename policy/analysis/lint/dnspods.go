@@ -83,6 +83,7 @@ func (v *view) reachesDNS(l line) bool {
 		if p.Pods == nil {
 			return p.Network != nil || p.Nodes != nil
 		}
-		return v.mayBeDNS(p.Pods) || slices.ContainsFunc(v.selected(p.Pods), v.isDNS)
+		elsewhere := p.Pods.Namespace == "" && len(v.inNamespaces(p.Pods)) == 0 // in namespaces that were not written
+		return elsewhere || v.mayBeDNS(p.Pods) || slices.ContainsFunc(v.selected(p.Pods), v.isDNS)
 	})
 }

@@ -100,7 +100,7 @@ func (v *view) nameUnderOtherKey(s policy.Selector) string {
 			continue
 		}
 		value := r.ValuesUnsorted()[0]
-		if slices.Contains(v.names(), value) && slices.Contains([]string{"name", "namespace", "ns"}, r.Key()[strings.LastIndex(r.Key(), "/")+1:]) {
+		if v.Written[value] && slices.Contains([]string{"name", "namespace", "ns"}, r.Key()[strings.LastIndex(r.Key(), "/")+1:]) {
 			return corev1.LabelMetadataName + "=" + value
 		}
 	}

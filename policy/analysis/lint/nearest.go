@@ -16,16 +16,9 @@ func nearest(word string, candidates []string) string {
 	return best
 }
 
-// alike reports whether one word may be the other, misspelt: few typing errors for its length, or one is the beginning of the other.
+// alike reports whether one word may be the other, misspelt: few typing errors for its length.
 func alike(a, b string) bool {
-	short, long := a, b
-	if len(short) > len(long) {
-		short, long = long, short
-	}
-	if len(short) >= 3 && strings.HasPrefix(long, short) {
-		return true
-	}
-	return distance(a, b) <= max(1, min(3, len(long)/3)) && len(short) >= 2
+	return min(len(a), len(b)) >= 2 && distance(a, b) <= max(1, min(3, max(len(a), len(b))/3))
 }
 
 // distance counts the typing errors between two words: a letter too many, too few, wrong, or two that changed places.

@@ -23,6 +23,9 @@ shop/p spec.ingress[0].from[0]: the peer (every pod of namespaces with team=opps
 		{"selects a pod", objects(shop, from("{namespaceSelector: {matchLabels: {team: ops}}, podSelector: {matchLabels: {app: prometheus}}}")), ""},
 		{"namespace without pods in the manifests", objects(shop, from("{namespaceSelector: {matchLabels: {team: none}}, podSelector: {matchLabels: {app: other}}}")), ""},
 		{"namespace without pods, alone", objects(shop, from("{namespaceSelector: {matchLabels: {team: none}}}")), ""},
+		{"misspelt, though there is a namespace without pods", objects(shop, from("{namespaceSelector: {}, podSelector: {matchLabels: {app: promteheus}}}")), `
+shop/p spec.ingress[0].from[0]: the peer (pods with app=promteheus of every namespace) selects nothing: no pod has app=promteheus | did you mean app=prometheus?`},
+		{"not misspelt, and there is a namespace without pods", objects(shop, from("{namespaceSelector: {}, podSelector: {matchLabels: {app: billing}}}")), ""},
 		{"DNS of the cluster", objects(shop, from("{namespaceSelector: {}, podSelector: {matchLabels: {k8s-app: kube-dns}}}")), ""},
 		{"system namespace by name", objects(shop, from("{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, podSelector: {matchLabels: {app: x}}}")), ""},
 		{"system namespace by another label", objects(shop, from("{namespaceSelector: {matchLabels: {name: kube-system}}}")), ""},

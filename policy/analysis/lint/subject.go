@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hedgerow-net/hedgerow/policy"
 )
@@ -46,14 +47,17 @@ func (v *view) whyEmpty(s *policy.PodSelector) (m mismatch, otherwise string, ok
 		return m, "", false
 	}
 	noun := "pod"
-	if s.Namespace != "" {
+	switch {
+	case s.Namespace != "":
 		noun = "pod of namespace " + s.Namespace
+	case !s.Namespaces.IsEverything():
+		noun = "pod of those namespaces"
 	}
 	m = explain(s.Pods, noun, podLabels(pods))
 	if elsewhere := v.anywhere(s.Pods); len(elsewhere) > 0 && (!dark || s.Namespace != "") {
 		return mismatch{why: m.why}, "look at the namespace: the selector would match " + counted(elsewhere), true
 	}
-	return m, "correct the labels, or remove it", m.near != "" || !dark || s.Namespace != "" && !isSystem(s.Namespace)
+	return m, "correct the labels, or remove it", m.near != "" || !dark
 }
 
 // inNamespaces returns the namespaces of the selector.
@@ -77,5 +81,10 @@ func (v *view) whyNoNamespace(s *policy.PodSelector) (m mismatch, otherwise stri
 	if name := v.nameUnderOtherKey(s.Namespaces); name != "" {
 		m.near = name
 	}
-	return m, "correct the labels, or give them to a namespace", true
+	return m, "correct the labels, or give them to a namespace", m.near != "" || v.knowsLabels()
+}
+
+// knowsLabels reports whether the labels of all namespaces are known that are not in every cluster anyway.
+func (v *view) knowsLabels() bool {
+	return !slices.ContainsFunc(v.names(), func(name string) bool { return !v.Written[name] && !isSystem(name) })
 }

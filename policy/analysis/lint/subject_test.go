@@ -24,6 +24,8 @@ default/p spec.podSelector: NetworkPolicy default/p selects no pod: no pod of na
 		{"no workloads", objects(namespace("shop", ""), netpol("shop/p", "podSelector: {matchLabels: {app: bakcend}}")), ""},
 		{"labels of namespaces not known", objects(pod("shop/web", ""), cnp("p", "tier: Admin, priority: 1, subject: {namespaces: {matchLabels: {team: b}}}")), ""},
 		{"only a hostNetwork pod has its own code", objects(pod("shop/node", "app: x", "spec: {hostNetwork: true}"), netpol("shop/p", "podSelector: {matchLabels: {app: x}}")), ""},
+		{"the pods of the namespace are not in the manifests", objects(shop, netpol("other/p", "podSelector: {matchLabels: {app: billing}}")), ""},
+		{"labels of a namespace not known", objects(shop, pod("ops/a", ""), cnp("p", "tier: Admin, priority: 1, subject: {namespaces: {matchLabels: {zone: b}}}")), ""},
 		{"system namespace", objects(shop, cnp("p", "tier: Admin, priority: 1, subject: {namespaces: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}")), ""},
 	})
 }
