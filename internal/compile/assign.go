@@ -92,18 +92,27 @@ func (t *transition) newGroup(s *signature, byNew map[*signature]*group) *group 
 }
 
 // assignMove moves the endpoint to its group while it still belongs to the same local pod; if it changes hands, it does so later. An address
-// that becomes this node's does so at once: from then on it reaches every pod, as in the new world.
+// that becomes this node's does so before all others, and one that is so no more does so after them: meanwhile it reaches every pod, as in one of
+// the two worlds.
 func (t *transition) assignMove(m move, byMeaning map[meaning]*group, byNew map[*signature]*group) {
 	g := t.groupFor(m.from.group, m.want.signature, byMeaning, byNew)
 	changesHands := m.from.index != m.want.index()
-	if changesHands && !m.want.node {
+	switch {
+	case !changesHands:
+		t.put(t.regroup, m, g)
+	case m.want.node:
+		t.join.endpoints[m.address] = endpoint{m.from.group, datapath.NodeIndex}
+		t.put(t.regroup, m, g)
+	default:
 		if g != m.from.group {
 			t.regroup.endpoints[m.address] = endpoint{g, m.from.index}
 		}
-		t.put(t.hand, m, g)
-		return
+		hand := t.hand
+		if m.from.index == datapath.NodeIndex {
+			hand = t.part
+		}
+		t.put(hand, m, g)
 	}
-	t.put(t.regroup, m, g)
 }
 
 // put adds the endpoint that is wanted, in the group g, to a step. One that is not wanted any more goes at once only if its network says the same;
@@ -118,17 +127,20 @@ func (t *transition) put(s *step, m move, g *group) {
 
 // assignOpening opens an address. All networks are by then as they will be.
 func (t *transition) assignOpening(o opening, byNew map[*signature]*group) {
-	g := o.want.closed
-	switch _, present := t.installed.endpoints[o.address]; {
+	g, from, step := o.want.closed, t.installed.endpoints[o.address], t.appear
+	if from.group == t.reserved.blocked {
+		step = t.unblock
+	}
+	switch present := from.group != nil; {
 	case !o.want.present && present:
-		t.appear.noEndpoints = append(t.appear.noEndpoints, o.address)
+		step.noEndpoints = append(step.noEndpoints, o.address)
 		return
 	case !o.want.present:
 		return
 	case g == nil:
 		g = t.newGroup(o.want.signature, byNew)
 	}
-	t.appear.endpoints[o.address] = endpoint{g, o.want.index()}
+	step.endpoints[o.address] = endpoint{g, o.want.index()}
 }
 
 func (t *transition) freshGroup(s *signature, from *group) *group {

@@ -91,7 +91,7 @@ func clauseKey(p *policy.Policy, d policy.Direction) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %d %d %t %q %q %q\n", d, p.Tier, p.Priority, p.Isolates[d], p.Ref.Kind, p.Ref.Namespace, p.Ref.Name)
 	for _, r := range p.Rules[d] {
-		fmt.Fprintf(&b, "%d %d %t %t", r.Index, r.Action, r.Peers == nil, r.Ports == nil)
+		fmt.Fprintf(&b, "%d %q %q %d %t %t", r.Index, r.Name, r.Field, r.Action, r.Peers == nil, r.Ports == nil)
 		for i := range r.Peers {
 			fmt.Fprintf(&b, " %q", peerKey(&r.Peers[i]))
 		}

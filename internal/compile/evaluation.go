@@ -166,7 +166,9 @@ func (e *evaluation) decideTier(s *segments, slot int, tier policy.Tier) {
 }
 
 func (m *match) reason() policy.Reason {
-	return policy.Reason{Action: m.Action, Cause: policy.CauseRule, Tier: m.policy.Tier, Policy: m.policy.Ref, Rule: m.Index}
+	return policy.Reason{
+		Action: m.Action, Cause: policy.CauseRule, Tier: m.policy.Tier, Policy: m.policy.Ref, Rule: m.Index, RuleName: m.Name, Field: m.Field,
+	}
 }
 
 // verdict returns the verdict for a reason and remembers it, because interning reasons is slow.

@@ -2,6 +2,8 @@ package compile
 
 import (
 	"math/rand"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +24,7 @@ func verdictsOf(t *rapid.T, w *World) []sides {
 		}
 	}
 	var all []sides
-	for _, f := range flows() {
+	for _, f := range flows(usualPorts...) {
 		all = append(all, sidesOf(tables.Judge(f)))
 	}
 	return all
@@ -32,6 +34,8 @@ func verdictsOf(t *rapid.T, w *World) []sides {
 func TestLaws(t *testing.T) {
 	for name, law := range map[string]func(*rapid.T, *World){
 		"the order of objects":                                 shuffle,
+		"whether a network is one or two halves":               splitNetworks,
+		"whether a range of ports is one or two":               splitRanges,
 		"whether rules are in one policy or two":               split,
 		"how labels are called":                                relabel,
 		"a policy that selects nobody":                         addIdle,
@@ -45,7 +49,7 @@ func TestLaws(t *testing.T) {
 				law(t, w)
 				for i, after := range verdictsOf(t, w) {
 					if after != before[i] {
-						t.Fatalf("%+v: before %+v, after %+v\n%s", flows()[i], before[i], after, worldText(w))
+						t.Fatalf("%+v: before %+v, after %+v\n%s", flows(usualPorts...)[i], before[i], after, worldText(w))
 					}
 				}
 			})
@@ -58,6 +62,7 @@ func shuffle(t *rapid.T, w *World) {
 	random.Shuffle(len(w.Policies), func(i, j int) { w.Policies[i], w.Policies[j] = w.Policies[j], w.Policies[i] })
 	random.Shuffle(len(w.Namespaces), func(i, j int) { w.Namespaces[i], w.Namespaces[j] = w.Namespaces[j], w.Namespaces[i] })
 	random.Shuffle(len(w.Pods), func(i, j int) { w.Pods[i], w.Pods[j] = w.Pods[j], w.Pods[i] })
+	random.Shuffle(len(w.Nodes), func(i, j int) { w.Nodes[i], w.Nodes[j] = w.Nodes[j], w.Nodes[i] })
 	random.Shuffle(len(w.Attachments), func(i, j int) { w.Attachments[i], w.Attachments[j] = w.Attachments[j], w.Attachments[i] })
 }
 
@@ -95,6 +100,12 @@ func relabel(t *rapid.T, w *World) {
 		changed.Labels = labels(p.Labels)
 		w.Pods[i] = &changed
 	}
+	for i, n := range w.Nodes {
+		changed := *n
+		changed.Labels = labels(n.Labels)
+		w.Nodes[i] = &changed
+	}
+	nodes := func(s policy.Selector) policy.Selector { return renameSelector(t, s, names) }
 	pods := func(s policy.PodSelector) policy.PodSelector {
 		return policy.PodSelector{Namespace: s.Namespace, Namespaces: renameSelector(t, s.Namespaces, names), Pods: renameSelector(t, s.Pods, names)}
 	}
@@ -104,21 +115,28 @@ func relabel(t *rapid.T, w *World) {
 		changed.Rules = [2][]policy.Rule{}
 		for _, d := range policy.Directions {
 			for _, r := range p.Rules[d] {
-				changed.Rules[d] = append(changed.Rules[d], renamePeers(r, pods))
+				changed.Rules[d] = append(changed.Rules[d], renamePeers(r, pods, nodes))
 			}
 		}
 		w.Policies[i] = &changed
 	}
 }
 
-func renamePeers(r policy.Rule, pods func(policy.PodSelector) policy.PodSelector) policy.Rule {
+func renamePeers(r policy.Rule, pods func(policy.PodSelector) policy.PodSelector, nodes func(policy.Selector) policy.Selector) policy.Rule {
 	if r.Peers == nil {
 		return r
 	}
 	peers := []policy.Peer{}
 	for _, peer := range r.Peers {
-		renamed := pods(*peer.Pods)
-		peers = append(peers, policy.Peer{Pods: &renamed})
+		if peer.Pods != nil {
+			renamed := pods(*peer.Pods)
+			peer.Pods = &renamed
+		}
+		if peer.Nodes != nil {
+			renamed := nodes(*peer.Nodes)
+			peer.Nodes = &renamed
+		}
+		peers = append(peers, peer)
 	}
 	r.Peers = peers
 	return r
@@ -169,4 +187,64 @@ func addDormant(_ *rapid.T, w *World) {
 		p.Rules[policy.Ingress] = []policy.Rule{{Action: policy.Accept}}
 		w.Policies = append(w.Policies, p)
 	}
+}
+
+// changeRules puts changed copies in the place of all rules.
+func changeRules(w *World, change func(r *policy.Rule)) {
+	for i, p := range w.Policies {
+		changed := *p
+		for _, d := range policy.Directions {
+			changed.Rules[d] = slices.Clone(p.Rules[d])
+			for j := range changed.Rules[d] {
+				change(&changed.Rules[d][j])
+			}
+		}
+		w.Policies[i] = &changed
+	}
+}
+
+func splitNetworks(_ *rapid.T, w *World) {
+	changeRules(w, func(r *policy.Rule) {
+		if r.Peers == nil {
+			return
+		}
+		peers := []policy.Peer{}
+		for _, peer := range r.Peers {
+			if peer.Network == nil || peer.Network.CIDR.IsSingleIP() {
+				peers = append(peers, peer)
+				continue
+			}
+			for _, half := range halves(peer.Network.CIDR) {
+				peers = append(peers, policy.Peer{Network: &policy.Network{CIDR: half, Except: peer.Network.Except}})
+			}
+		}
+		r.Peers = peers
+	})
+}
+
+func halves(p netip.Prefix) [2]netip.Prefix {
+	upper := p.Addr().AsSlice()
+	upper[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
+	a, _ := netip.AddrFromSlice(upper)
+	return [2]netip.Prefix{netip.PrefixFrom(p.Addr(), p.Bits()+1), netip.PrefixFrom(a, p.Bits()+1)}
+}
+
+func splitRanges(_ *rapid.T, w *World) {
+	changeRules(w, func(r *policy.Rule) {
+		if r.Ports == nil {
+			return
+		}
+		ports := []policy.Port{}
+		for _, port := range r.Ports {
+			if port.End <= port.Number {
+				ports = append(ports, port)
+				continue
+			}
+			first, second := port, port
+			first.End = port.Number + (port.End-port.Number)/2
+			second.Number = first.End + 1
+			ports = append(ports, first, second)
+		}
+		r.Ports = ports
+	})
 }

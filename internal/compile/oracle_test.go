@@ -20,7 +20,8 @@ type judge struct {
 	t        failer
 	compiler *Compiler
 	tables   *datapathtest.Tables
-	flows    []datapathtest.Flow
+	all      []datapathtest.Flow // that are compared after every plan
+	flows    []datapathtest.Flow // those of them that are looked at after every write
 	random   *rand.Rand
 	// applied tells of every write, for failures.
 	applied []string
@@ -47,12 +48,22 @@ func (j *judge) current() []sides {
 	return now
 }
 
+// TestTable compiles random worlds from nothing and compares the tables with Evaluate, for all addresses and for all ports at which anything can
+// change.
+func TestTable(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		world := newRandomWorld(t).world()
+		j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New()}
+		j.compare(newReference(world), j.start(world), flows(portsOfInterest(world)...))
+	})
+}
+
 // TestEveryWrite applies random transitions write by write, in random order where the interface leaves it open. After every write every
 // flow must be judged, in each direction, as in the old world or as in the new one; at the end as in the new one, for the same reason.
 // Now and then a plan ends in the middle, because the tables are full.
 func TestEveryWrite(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		j := &judge{t: t, compiler: newCramped(), tables: datapathtest.New(), flows: flows()}
+		j := &judge{t: t, compiler: newCramped(), tables: datapathtest.New(), all: flows(usualPorts...)}
 		j.random = rand.New(rand.NewSource(rapid.Int64().Draw(t, "order")))
 		w := newRandomWorld(t)
 		before := w.world()
@@ -60,7 +71,7 @@ func TestEveryWrite(t *testing.T) {
 		w.edit()
 		for range rapid.IntRange(1, 6).Draw(t, "worlds") {
 			world := w.world()
-			if !w.onlyRanges && rapid.IntRange(0, 4).Draw(t, "stop") == 0 {
+			if rapid.IntRange(0, 4).Draw(t, "stop") == 0 {
 				j.stop(t, world, w.onlyPolicies)
 				switch rapid.SampledFrom([]string{"on", "back", "policies back", "elsewhere"}).Draw(t, "then") {
 				case "back":
@@ -68,7 +79,7 @@ func TestEveryWrite(t *testing.T) {
 				case "policies back":
 					w.restorePolicies(before)
 				case "elsewhere":
-					w.edits()
+					w.edit()
 				}
 				world = w.world()
 				w.onlyPolicies = false
@@ -119,7 +130,7 @@ func (j *judge) sweep() {
 }
 
 // start fills the tables for the first time. Nobody looks meanwhile: a node's links are attached afterwards.
-func (j *judge) start(world *World) {
+func (j *judge) start(world *World) *Plan {
 	plan := j.compiler.Update(world)
 	for i := range plan.Changes {
 		if err := j.tables.Apply(&plan.Changes[i]); err != nil {
@@ -127,6 +138,7 @@ func (j *judge) start(world *World) {
 		}
 	}
 	j.compiler.Commit(len(plan.Changes))
+	return plan
 }
 
 // sides are what the policies say about all flows.
@@ -143,23 +155,21 @@ func (j *judge) stop(t *rapid.T, world *World, onlyPolicies bool) {
 	plan := j.update(world)
 	stopped := *plan
 	stopped.Changes = plan.Changes[:rapid.IntRange(0, len(plan.Changes)).Draw(t, "applied")]
+	j.choose()
 	j.apply(&stopped, j.current(), j.sides(newReference(world)), onlyPolicies)
 }
 
 // transit goes to a new world.
 func (j *judge) transit(world *World, onlyPolicies bool) {
 	r := newReference(world)
+	j.choose()
 	next := j.sides(r)
 	plan := j.update(world)
 	j.apply(plan, j.current(), next, onlyPolicies)
-	for i, f := range j.flows {
-		if got := sidesOf(j.tables.Judge(f)); got != next[i] {
-			j.fail(world, f, "after the plan: got %+v, want %+v\n%s", got, next[i], r.decide(f))
-		}
-	}
-	j.compareReasons(r, plan)
-	if s := plan.Stats; s.Verdicts != len(j.tables.Verdicts) || s.Endpoints != len(j.tables.Endpoints) {
-		j.t.Fatalf("stats %+v, in the tables %d verdicts, %d endpoints", s, len(j.tables.Verdicts), len(j.tables.Endpoints))
+	j.compare(r, plan, j.all)
+	s, got := plan.Stats, sizes(j.tables)
+	if s.Verdicts != got["verdicts"] || s.Ranges != got["ranges"] || s.Endpoints != got["endpoints"] || s.Networks != got["networks"] {
+		j.t.Fatalf("stats %+v, in the tables %v", s, got)
 	}
 	if stats := j.compiler.stats(nil); stats != plan.Stats {
 		j.t.Fatalf("stats of the plan %+v, of the committed state %+v", plan.Stats, stats)
@@ -184,7 +194,7 @@ func (j *judge) apply(plan *Plan, old, next []sides, consistent bool) {
 			if err := w.Do(); err != nil {
 				j.t.Fatalf("%s: %v\nwrites:\n%s\ntables:\n%s", w.Name, err, strings.Join(j.applied, "\n"), j.tables)
 			}
-			if strings.HasPrefix(w.Name, "put verdict") && j.random.Intn(8) > 0 {
+			if (strings.HasPrefix(w.Name, "put verdict") || strings.HasPrefix(w.Name, "put range")) && j.random.Intn(8) > 0 {
 				continue // Nothing refers to it yet; looking now and then is enough.
 			}
 			j.check(before, old, next, consistent)
@@ -236,30 +246,42 @@ func (j *judge) fail(world *World, f datapathtest.Flow, format string, args ...a
 	j.t.Fatalf("%+v: %s\nworld: %s\ntables:\n%s", f, fmt.Sprintf(format, args...), worldText(world), j.tables)
 }
 
-// compareReasons checks that rule ids stand for the reasons that Evaluate gives.
-func (j *judge) compareReasons(r *reference, plan *Plan) {
-	for _, f := range j.flows {
+// choose draws the flows that are looked at after every write.
+func (j *judge) choose() {
+	j.flows = nil
+	for range 200 {
+		j.flows = append(j.flows, j.all[j.random.Intn(len(j.all))])
+	}
+}
+
+// compare checks that the tables judge as Evaluate does, and that rule ids stand for the reasons that it gives.
+func (j *judge) compare(r *reference, plan *Plan, flows []datapathtest.Flow) {
+	j.t.Helper()
+	for _, f := range flows {
 		got, want := j.tables.Judge(f), r.decide(f)
+		if got, want := sidesOf(got), r.sidesOf(f, want); got != want {
+			j.fail(r.world, f, "got %+v, want %+v\n%s", got, want, r.decide(f))
+		}
 		if got.Closed != 0 || want.Egress.Cause == policy.CauseSelf {
 			continue
 		}
 		if r.local[f.Source] {
-			j.compareReason(plan, f, got.Egress.Rule, want.Egress.Reason)
+			j.compareReason(r, plan, f, got.Egress.Rule, want.Egress.Reason)
 		}
 		if r.local[f.Destination] && want.Ingress.Cause != policy.CauseNode {
-			j.compareReason(plan, f, got.Ingress.Rule, want.Ingress.Reason)
+			j.compareReason(r, plan, f, got.Ingress.Rule, want.Ingress.Reason)
 		}
 	}
 }
 
-func (j *judge) compareReason(plan *Plan, f datapathtest.Flow, rule datapath.RuleID, want policy.Reason) {
+func (j *judge) compareReason(r *reference, plan *Plan, f datapathtest.Flow, rule datapath.RuleID, want policy.Reason) {
 	got, found := plan.Reasons[rule]
 	if !found {
 		// Profile 0: nothing looks at the pod in this direction.
 		got = policy.Reason{Action: policy.Accept, Direction: want.Direction, Cause: policy.CauseNotIsolated}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		j.t.Fatalf("reason of %+v, rule %d (-want +got):\n%s", f, rule, diff)
+		j.fail(r.world, f, "reason, rule %d (-want +got):\n%s", rule, diff)
 	}
 }
 
@@ -281,13 +303,14 @@ func (j *judge) finish(world *World) {
 func sizes(t *datapathtest.Tables) map[string]int {
 	return map[string]int{
 		"endpoints": len(t.Endpoints), "networks": len(t.Networks), "profiles": len(t.Profiles), "interfaces": len(t.Interfaces), "verdicts": len(t.Verdicts),
+		"ranges": len(t.Ranges),
 	}
 }
 
 func clone(t *datapathtest.Tables) *datapathtest.Tables {
 	return &datapathtest.Tables{
 		Endpoints: maps.Clone(t.Endpoints), Networks: maps.Clone(t.Networks), Profiles: maps.Clone(t.Profiles),
-		Interfaces: maps.Clone(t.Interfaces), Verdicts: maps.Clone(t.Verdicts),
+		Interfaces: maps.Clone(t.Interfaces), Verdicts: maps.Clone(t.Verdicts), Ranges: maps.Clone(t.Ranges),
 	}
 }
 
@@ -300,7 +323,18 @@ func worldText(w *World) string {
 		fmt.Fprintf(&b, "\npod %+v", *p)
 	}
 	for _, p := range w.Policies {
-		fmt.Fprintf(&b, "\npolicy %+v %+v", p.Ref, *p)
+		fmt.Fprintf(&b, "\npolicy %s tier %s priority %d subject %s isolates %v when isolated %t", p.Ref, p.Tier, p.Priority, p.Subject.Key(), p.Isolates, p.WhenIsolated)
+		for _, d := range policy.Directions {
+			for _, r := range p.Rules[d] {
+				fmt.Fprintf(&b, "\n  %s rule %d %s all peers %t all ports %t ports %v", d, r.Index, r.Action, r.Peers == nil, r.Ports == nil, r.Ports)
+				for i := range r.Peers {
+					fmt.Fprintf(&b, "\n    peer %s", peerKey(&r.Peers[i]))
+				}
+			}
+		}
+	}
+	for _, n := range w.Nodes {
+		fmt.Fprintf(&b, "\nnode %+v", *n)
 	}
 	for _, a := range w.Attachments {
 		fmt.Fprintf(&b, "\nattachment %+v", a)

@@ -16,14 +16,38 @@ var (
 	clusterCIDR   = netip.MustParsePrefix("10.244.0.0/16")
 	localCIDR     = netip.MustParsePrefix("10.244.0.0/24")
 	secondLocal   = netip.MustParsePrefix("10.250.0.0/24")
+	clusterCIDR6  = netip.MustParsePrefix("fd00:10:244::/48")
+	localCIDR6    = netip.MustParsePrefix("fd00:10:244::/64")
 	nodeAddress   = netip.MustParseAddr("10.213.0.10")
 	outside       = netip.MustParseAddr("192.0.2.1")
-	unknown       = netip.MustParseAddr("10.244.9.9")
 	localPool     = addresses("10.244.0.1", "10.244.0.2", "10.244.0.3", "10.244.0.4", "10.250.0.1")
+	localPool6    = addresses("fd00:10:244::1", "fd00:10:244::2")
 	remotePool    = addresses("10.244.1.1", "10.244.1.2", "10.244.1.3", "10.250.1.1")
-	allAddresses  = slices.Concat(localPool, remotePool, []netip.Addr{nodeAddress, outside, unknown})
+	remotePool6   = addresses("fd00:10:244:1::1", "fd00:10:244:1::2")
+	ownPool       = addresses("10.213.0.20", "fd00:213::20")
+	nodePool      = addresses("10.213.0.11", "10.213.0.12", "10.244.7.7", "10.244.0.77", "10.244.1.3", "fd00:213::11")
+	nowhere4      = addresses("192.0.2.1", "192.0.2.200", "198.51.100.1", "10.244.9.9", "10.213.0.99")
+	nowhere6      = addresses("2001:db8::1", "fd00:10:244:9::9")
+	allAddresses  = distinct(localPool, localPool6, remotePool, remotePool6, ownPool, nodePool, nowhere4, nowhere6, []netip.Addr{nodeAddress})
 	namespaceName = []string{"a", "b", "c"}
+	cidrs         = prefixList("0.0.0.0/0", "0.0.0.0/1", "10.0.0.0/8", "10.244.0.0/16", "10.244.0.0/24", "10.244.0.2/32", "10.244.1.0/24", "10.244.1.2/31",
+		"10.250.0.0/16", "10.213.0.0/24", "10.213.0.8/30", "192.0.2.0/24", "192.0.2.128/25", "192.0.2.1/32",
+		"::/0", "::/1", "fd00::/8", "fd00:10:244::/48", "fd00:10:244::/64", "fd00:10:244:1::1/128", "2001:db8::/32", "::ffff:10.0.0.0/104")
 )
+
+func prefixList(texts ...string) []netip.Prefix {
+	var list []netip.Prefix
+	for _, t := range texts {
+		list = append(list, netip.MustParsePrefix(t))
+	}
+	return list
+}
+
+func distinct(lists ...[]netip.Addr) []netip.Addr {
+	all := slices.Concat(lists...)
+	slices.SortFunc(all, netip.Addr.Compare)
+	return slices.Compact(all)
+}
 
 func addresses(texts ...string) []netip.Addr {
 	var list []netip.Addr
@@ -40,22 +64,27 @@ type randomWorld struct {
 	pods        map[string]*policy.Pod
 	policies    map[string]*policy.Policy
 	attachments map[string]Attachment
+	nodes       map[string]*policy.Node
 	counter     int
 	local       []netip.Prefix
-	// onlyPolicies, onlyRanges: the last edits touched nothing else.
-	onlyPolicies, onlyRanges bool
+	// onlyPolicies: the last edits touched nothing else.
+	onlyPolicies bool
 }
 
 func newRandomWorld(t *rapid.T) *randomWorld {
 	w := &randomWorld{t: t,
 		namespaces: map[string]*policy.Namespace{}, pods: map[string]*policy.Pod{},
-		policies: map[string]*policy.Policy{}, attachments: map[string]Attachment{}, local: []netip.Prefix{localCIDR},
+		policies: map[string]*policy.Policy{}, attachments: map[string]Attachment{}, nodes: map[string]*policy.Node{},
+		local: []netip.Prefix{localCIDR, localCIDR6},
 	}
 	for _, name := range namespaceName {
 		w.namespaces[name] = w.namespace(name)
 	}
 	for range rapid.IntRange(0, 8).Draw(t, "pods") {
 		w.addPod()
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "nodes") {
+		w.putNode()
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "policies") {
 		w.putPolicy()
@@ -64,12 +93,15 @@ func newRandomWorld(t *rapid.T) *randomWorld {
 }
 
 func (w *randomWorld) world() *World {
-	world := &World{Node: "here", NodeAddresses: []netip.Addr{nodeAddress}, ClusterCIDRs: []netip.Prefix{clusterCIDR}, LocalCIDRs: w.local}
+	world := &World{Node: "here", NodeAddresses: []netip.Addr{nodeAddress}, ClusterCIDRs: []netip.Prefix{clusterCIDR, clusterCIDR6}, LocalCIDRs: w.local}
 	for _, key := range sortedKeys(w.namespaces) {
 		world.Namespaces = append(world.Namespaces, w.namespaces[key])
 	}
 	for _, key := range sortedKeys(w.pods) {
 		world.Pods = append(world.Pods, w.pods[key])
+	}
+	for _, key := range sortedKeys(w.nodes) {
+		world.Nodes = append(world.Nodes, w.nodes[key])
 	}
 	for _, key := range sortedKeys(w.policies) {
 		world.Policies = append(world.Policies, w.policies[key])
@@ -80,18 +112,8 @@ func (w *randomWorld) world() *World {
 	return world
 }
 
-// edit changes the world: now and then a range, otherwise in up to four ways at once. A range is changed alone: an address that gets
-// a pod while its range becomes this node's is closed in between, and may be.
+// edit changes the world in up to four ways at once.
 func (w *randomWorld) edit() {
-	if w.onlyRanges = rapid.IntRange(0, 11).Draw(w.t, "ranges") == 0; w.onlyRanges {
-		w.onlyPolicies = false
-		w.changeRanges()
-		return
-	}
-	w.edits()
-}
-
-func (w *randomWorld) edits() {
 	edits := []struct {
 		name     string
 		do       func()
@@ -109,6 +131,9 @@ func (w *randomWorld) edits() {
 		{"steal address", w.stealAddress, false},
 		{"terminate", w.terminate, false},
 		{"recreate", w.recreate, false},
+		{"put node", w.putNode, false},
+		{"delete node", w.deleteNode, false},
+		{"change ranges", w.changeRanges, false},
 	}
 	w.onlyPolicies = true
 	for range rapid.IntRange(1, 4).Draw(w.t, "edits") {
@@ -148,18 +173,27 @@ func (w *randomWorld) labels(name string) map[string]string {
 func (w *randomWorld) addPod() {
 	w.counter++
 	local := rapid.Bool().Draw(w.t, "local")
-	pool := remotePool
+	pool, pool6 := remotePool, remotePool6
 	if local {
-		pool = localPool
+		pool, pool6 = localPool, localPool6
 	}
 	p := &policy.Pod{
 		Namespace: rapid.SampledFrom(namespaceName).Draw(w.t, "namespace"), Name: fmt.Sprintf("p%d", w.counter), UID: fmt.Sprint(w.counter),
 		Labels: w.labels("labels"), Addresses: []netip.Addr{rapid.SampledFrom(pool).Draw(w.t, "address")}, Node: "there",
 		HostNetwork: rapid.IntRange(0, 15).Draw(w.t, "host network") == 0,
 	}
-	for _, number := range []uint16{80, 81} {
+	switch rapid.IntRange(0, 5).Draw(w.t, "families") {
+	case 0:
+		p.Addresses = append(p.Addresses, rapid.SampledFrom(pool6).Draw(w.t, "address"))
+	case 1:
+		p.Addresses = []netip.Addr{rapid.SampledFrom(pool6).Draw(w.t, "address")}
+	}
+	for _, port := range []policy.NamedPort{
+		{Name: "web", Protocol: policy.TCP, Number: 80}, {Name: "web", Protocol: policy.TCP, Number: 81}, {Name: "web", Protocol: policy.UDP, Number: 80},
+		{Name: "dns", Protocol: policy.UDP, Number: 53}, {Name: "sig", Protocol: policy.SCTP, Number: 80},
+	} {
 		if rapid.IntRange(0, 2).Draw(w.t, "named port") == 0 {
-			p.Ports = append(p.Ports, policy.NamedPort{Name: "web", Protocol: policy.TCP, Number: number})
+			p.Ports = append(p.Ports, port)
 		}
 	}
 	key := p.String()
@@ -206,7 +240,24 @@ func (w *randomWorld) recreate() {
 }
 
 func (w *randomWorld) changeRanges() {
-	w.local = [][]netip.Prefix{{localCIDR}, {localCIDR, secondLocal}}[rapid.IntRange(0, 1).Draw(w.t, "ranges")]
+	w.local = [][]netip.Prefix{{localCIDR, localCIDR6}, {localCIDR, localCIDR6, secondLocal}, {localCIDR}}[rapid.IntRange(0, 2).Draw(w.t, "ranges")]
+}
+
+// putNode adds or replaces a node. Two nodes may claim one address, but nobody else claims this node's.
+func (w *randomWorld) putNode() {
+	n := &policy.Node{Name: rapid.SampledFrom([]string{"here", "there", "third"}).Draw(w.t, "node"), Labels: w.labels("node labels")}
+	pool := nodePool
+	if n.Name == "here" {
+		pool = ownPool
+	}
+	n.Addresses = rapid.SliceOfN(rapid.SampledFrom(pool), 0, 3).Draw(w.t, "node addresses")
+	w.nodes[n.Name] = n
+}
+
+func (w *randomWorld) deleteNode() {
+	if len(w.nodes) > 0 {
+		delete(w.nodes, rapid.SampledFrom(sortedKeys(w.nodes)).Draw(w.t, "node"))
+	}
 }
 
 // restorePolicies undoes what happened to policies and isolations, and to nothing else.
@@ -315,6 +366,9 @@ func (w *randomWorld) putPolicy() {
 		Priority: int32(rapid.IntRange(0, 1).Draw(w.t, "priority")),
 		Subject:  w.podSelector(),
 	}
+	if p.Tier != policy.NetworkPolicy {
+		p.Ref = policy.Ref{Kind: policy.KindClusterNetworkPolicy, Name: p.Ref.Name}
+	}
 	p.WhenIsolated = p.Tier == policy.NetworkPolicy && rapid.Bool().Draw(w.t, "alpha")
 	for _, d := range policy.Directions {
 		p.Isolates[d] = p.Tier == policy.NetworkPolicy && !p.WhenIsolated && rapid.Bool().Draw(w.t, "isolates")
@@ -326,24 +380,50 @@ func (w *randomWorld) putPolicy() {
 }
 
 func (w *randomWorld) rule(tier policy.Tier, index int) policy.Rule {
-	r := policy.Rule{Action: policy.Accept, Index: index}
+	r := policy.Rule{Action: policy.Accept, Index: index, Name: rapid.SampledFrom([]string{"", "n"}).Draw(w.t, "rule name"), Field: fmt.Sprintf("spec.x[%d]", index)}
 	if tier != policy.NetworkPolicy {
 		r.Action = rapid.SampledFrom([]policy.Action{policy.Accept, policy.Deny, policy.Pass}).Draw(w.t, "action")
 	}
 	if rapid.IntRange(0, 3).Draw(w.t, "all peers") > 0 {
 		r.Peers = []policy.Peer{}
 		for range rapid.IntRange(0, 2).Draw(w.t, "peers") {
-			s := w.podSelector()
-			r.Peers = append(r.Peers, policy.Peer{Pods: &s})
+			r.Peers = append(r.Peers, w.peer())
 		}
 	}
 	if rapid.Bool().Draw(w.t, "some ports") {
 		r.Ports = rapid.SliceOfN(rapid.SampledFrom([]policy.Port{
 			{Protocol: policy.TCP, Number: 80}, {Protocol: policy.TCP, Number: 81}, {Protocol: policy.TCP}, {Protocol: policy.UDP, Number: 80},
-			{Protocol: policy.TCP, Name: "web"},
-		}), 1, 2).Draw(w.t, "ports")
+			{Protocol: policy.TCP, Name: "web"}, {Protocol: policy.UDP, Name: "web"}, {Protocol: policy.UDP, Name: "dns"}, {Protocol: policy.SCTP, Name: "sig"},
+			{Protocol: policy.TCP, Number: 80, End: 80}, {Protocol: policy.TCP, Number: 79, End: 82}, {Protocol: policy.TCP, Number: 81, End: 90},
+			{Protocol: policy.TCP, Number: 1, End: 1023}, {Protocol: policy.TCP, Number: 1, End: 65535}, {Protocol: policy.TCP, Number: 1000, End: 65535},
+			{Protocol: policy.UDP, Number: 50, End: 90}, {Protocol: policy.SCTP, Number: 3, End: 4},
+		}), 1, 3).Draw(w.t, "ports")
 	}
 	return r
+}
+
+func (w *randomWorld) peer() policy.Peer {
+	switch rapid.IntRange(0, 5).Draw(w.t, "peer") {
+	case 0, 1:
+		return policy.Peer{Network: w.network()}
+	case 2:
+		nodes := w.selector()
+		return policy.Peer{Nodes: &nodes}
+	}
+	s := w.podSelector()
+	return policy.Peer{Pods: &s}
+}
+
+// network draws a CIDR and excepts, some of which lie inside it.
+func (w *randomWorld) network() *policy.Network {
+	n := &policy.Network{CIDR: rapid.SampledFrom(cidrs).Draw(w.t, "cidr")}
+	for range rapid.IntRange(0, 2).Draw(w.t, "excepts") {
+		e := rapid.SampledFrom(cidrs).Draw(w.t, "except")
+		if n.CIDR.Bits() < e.Bits() || rapid.IntRange(0, 7).Draw(w.t, "odd") == 0 {
+			n.Except = append(n.Except, e)
+		}
+	}
+	return n
 }
 
 func (w *randomWorld) podSelector() policy.PodSelector {

@@ -20,7 +20,7 @@ type reference struct {
 type sides struct{ egress, ingress bool }
 
 func newReference(w *World) *reference {
-	r := &reference{world: w, set: policy.NewSet(w.Namespaces, nil, w.Policies), ends: map[netip.Addr]policy.End{}, local: map[netip.Addr]bool{}}
+	r := &reference{world: w, set: policy.NewSet(w.Namespaces, w.Nodes, w.Policies), ends: map[netip.Addr]policy.End{}, local: map[netip.Addr]bool{}}
 	for _, a := range allAddresses {
 		r.ends[a] = r.end(a)
 	}
@@ -30,8 +30,9 @@ func newReference(w *World) *reference {
 // end finds out whose an address is by asking everybody.
 func (r *reference) end(a netip.Addr) policy.End {
 	e := policy.End{Place: r.rangeOf(a), Address: a}
-	if a == nodeAddress {
-		e.Place = policy.OnNode
+	own, other := r.nodesAt(a)
+	if a == nodeAddress || own != nil && slices.Contains(own.Addresses, a) {
+		e.Place, e.Node = policy.OnNode, own
 		return e
 	}
 	claims := 0
@@ -39,7 +40,7 @@ func (r *reference) end(a netip.Addr) policy.End {
 	for _, at := range r.world.Attachments {
 		pod := r.podOf(&at)
 		attached[pod] = true
-		if at.Addresses[0] != a || pod != nil && pod.Terminated {
+		if !slices.Contains(at.Addresses, a) || pod != nil && pod.Terminated {
 			continue
 		}
 		claims++
@@ -47,6 +48,13 @@ func (r *reference) end(a netip.Addr) policy.End {
 			e.Place, e.Pod = policy.InPod, pod
 			r.local[a] = true
 		}
+	}
+	if other != nil && claims == 0 {
+		// Another node's address, unless it lies among this node's pods.
+		if e.Place != policy.Unattached {
+			e.Place, e.Node = policy.Outside, other
+		}
+		return e
 	}
 	for _, pod := range r.world.Pods {
 		if !slices.Contains(pod.Addresses, a) || pod.Terminated || pod.HostNetwork || attached[pod] {
@@ -77,15 +85,29 @@ func (r *reference) end(a netip.Addr) policy.End {
 	return e
 }
 
+// nodesAt returns this node, and the first of the others by name that has the address.
+func (r *reference) nodesAt(a netip.Addr) (own, other *policy.Node) {
+	for _, n := range r.world.Nodes {
+		switch {
+		case n.Name == r.world.Node:
+			own = n
+		case slices.Contains(n.Addresses, a) && (other == nil || n.Name < other.Name):
+			other = n
+		}
+	}
+	return own, other
+}
+
 func (r *reference) rangeOf(a netip.Addr) policy.Place {
 	for _, local := range r.world.LocalCIDRs {
 		if local.Contains(a) {
 			return policy.Unattached
 		}
 	}
-	switch {
-	case clusterCIDR.Contains(a):
-		return policy.Unknown
+	for _, all := range r.world.ClusterCIDRs {
+		if all.Contains(a) {
+			return policy.Unknown
+		}
 	}
 	return policy.Outside
 }
@@ -123,8 +145,9 @@ func protocol(f datapathtest.Flow) policy.Protocol {
 }
 
 // sides is the decision as far as this node enforces it: egress of local sources, ingress of local destinations, closed addresses.
-func (r *reference) sides(f datapathtest.Flow) sides {
-	d := r.decide(f)
+func (r *reference) sides(f datapathtest.Flow) sides { return r.sidesOf(f, r.decide(f)) }
+
+func (r *reference) sidesOf(f datapathtest.Flow, d policy.Decision) sides {
 	if d.Egress.Cause == policy.CauseClosed {
 		return sides{}
 	}
@@ -136,16 +159,52 @@ func (r *reference) sides(f datapathtest.Flow) sides {
 
 const icmp = 1
 
-// flows are between all addresses, at ports that rules mention and others.
-func flows() []datapathtest.Flow {
+// flows are between all addresses that are of one family, of which one may be a local pod's, at these ports.
+func flows(ports ...datapathtest.Flow) []datapathtest.Flow {
 	var all []datapathtest.Flow
+	locals := slices.Concat(localPool, localPool6)
 	for _, s := range allAddresses {
 		for _, d := range allAddresses {
-			for _, f := range []datapathtest.Flow{{Protocol: 6, Port: 80}, {Protocol: 6, Port: 81}, {Protocol: 6, Port: 9}, {Protocol: 17, Port: 80}, {Protocol: icmp}} {
+			if s.Is4() != d.Is4() || !slices.Contains(locals, s) && !slices.Contains(locals, d) {
+				continue
+			}
+			for _, f := range ports {
 				f.Source, f.Destination = s, d
 				all = append(all, f)
 			}
 		}
 	}
 	return all
+}
+
+// usualPorts are a few that tell most rules apart.
+var usualPorts = []datapathtest.Flow{
+	{Protocol: 6, Port: 80}, {Protocol: 6, Port: 81}, {Protocol: 6, Port: 9}, {Protocol: 6, Port: 1023}, {Protocol: 6, Port: 30000},
+	{Protocol: 17, Port: 53}, {Protocol: 17, Port: 80}, {Protocol: 132, Port: 80}, {Protocol: icmp},
+}
+
+// portsOfInterest are all ports at which a rule of the world begins or ends, and their neighbours.
+func portsOfInterest(w *World) []datapathtest.Flow {
+	numbers := map[uint16]bool{0: true, 1: true, 65535: true}
+	around := func(n uint16) { numbers[n-1], numbers[n], numbers[n+1] = true, true, true }
+	for _, p := range w.Policies {
+		for _, r := range slices.Concat(p.Rules[0], p.Rules[1]) {
+			for _, port := range r.Ports {
+				around(port.Number)
+				around(port.End)
+			}
+		}
+	}
+	for _, pod := range w.Pods {
+		for _, port := range pod.Ports {
+			around(port.Number)
+		}
+	}
+	ports := []datapathtest.Flow{{Protocol: icmp}}
+	for n := range numbers {
+		for _, protocol := range []uint8{6, 17, 132} {
+			ports = append(ports, datapathtest.Flow{Protocol: protocol, Port: n})
+		}
+	}
+	return ports
 }

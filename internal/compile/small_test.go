@@ -56,7 +56,7 @@ func (s small) world(pods []*policy.Pod, policies ...*policy.Policy) *World {
 // relabelled one must never be what it is to the pod that stays.
 func TestSeparate(t *testing.T) {
 	s := small{t}
-	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), flows: flows(), random: rand.New(rand.NewSource(1))}
+	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), all: flows(usualPorts...), random: rand.New(rand.NewSource(1))}
 	open, closed := s.allow("open", 80), s.allow("closed", 81)
 	stays, leaves, left := s.pod("10.244.0.1", "app", "open"), s.pod("10.244.0.2", "app", "open"), s.pod("10.244.0.2", "app", "closed")
 	stranger, friend := s.pod("10.244.1.1", "k", "y"), s.pod("10.244.1.1", "k", "x")
@@ -69,7 +69,7 @@ func TestSeparate(t *testing.T) {
 // group knows nothing of the new profile.
 func TestReborn(t *testing.T) {
 	s := small{t}
-	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), flows: flows(), random: rand.New(rand.NewSource(1))}
+	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), all: flows(usualPorts...), random: rand.New(rand.NewSource(1))}
 	d, friend := s.pod("10.244.0.1", "app", "d"), s.pod("10.244.1.1", "k", "x")
 	j.start(s.world([]*policy.Pod{d, friend}, s.allow("d", 80)))
 	j.transit(s.world([]*policy.Pod{d}, s.allow("d", 80)), false)
@@ -82,7 +82,7 @@ func TestReborn(t *testing.T) {
 // must not get through in between.
 func TestRangeClosesFirst(t *testing.T) {
 	s := small{t}
-	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), flows: flows(), random: rand.New(rand.NewSource(1))}
+	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), all: flows(usualPorts...), random: rand.New(rand.NewSource(1))}
 	d := s.pod("10.244.0.1", "app", "d")
 	j.start(s.world([]*policy.Pod{d}, s.allow("d", 80)))
 	w := s.world([]*policy.Pod{d})

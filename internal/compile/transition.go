@@ -7,19 +7,22 @@ import (
 // transition is the way from the installed state to a new world. Its steps keep one promise: while they are applied in order, write by
 // write, each direction of each flow is judged as before or as afterwards.
 //
-//	hold       addresses whose network is about to change get an endpoint that says what the network says.
+//	hold       addresses whose network is about to change get an endpoint that says what the network says; disputed ones are blocked.
+//	join       addresses become this node's, and so reach every pod. (Blocked ones not even they reach; local ones without a pod they do.)
 //	close      addresses that must not be used any more. Whatever they were, from here on nothing passes.
 //	regroup    all verdicts are written; then networks and endpoints move to groups that mean to profiles about to go what the old group
 //	           meant, and to all others what the new world says. So no pod that changes its policies notices; a pod that keeps its policies
 //	           sees the endpoint change once.
 //	reprofile  local pods get their new profiles, each by one word. All groups mean the new world to them.
 //	hand       addresses that stay open change hands: from one local pod to another, to or from a pod elsewhere.
-//	appear     addresses that were closed are opened. Everything that they can reach, or that can reach them, is as it will be.
+//	appear     addresses that were closed are opened. Everything that they can reach, or that can reach them, is as it will be, except:
+//	part       addresses are this node's no more.
+//	unblock    addresses that were blocked are opened.
 type transition struct {
 	*Compiler
 	wishes *wishes
 
-	hold, close, regroup, reprofile, hand, appear *step
+	hold, join, close, regroup, reprofile, hand, appear, part, unblock *step
 
 	moves    []move // open endpoints whose group no longer fits, also those that stay open but change hands
 	openings []opening
@@ -59,7 +62,7 @@ type freshGroup struct {
 func (c *Compiler) newTransition(h *wishes) *transition {
 	return &transition{
 		Compiler: c, wishes: h,
-		hold: newStep(), close: newStep(), regroup: newStep(), reprofile: newStep(), hand: newStep(), appear: newStep(),
+		hold: newStep(), join: newStep(), part: newStep(), unblock: newStep(), close: newStep(), regroup: newStep(), reprofile: newStep(), hand: newStep(), appear: newStep(),
 		left: map[*profile]bool{}, used: map[*group]bool{},
 	}
 }
@@ -102,7 +105,9 @@ func (t *transition) classifyAddress(a netip.Addr, want wanted) bool {
 	switch {
 	case becomesClosed && want.closed == from.group && want.present == present:
 		// Closed before and after.
-	case becomesClosed && (!wasClosed || !present || want.closed == t.reserved.blocked):
+	case becomesClosed && want.closed == t.reserved.blocked:
+		t.hold.endpoints[a] = endpoint{want.closed, 0}
+	case becomesClosed && (!wasClosed || !present):
 		t.shut(a, want)
 	case becomesClosed, wasClosed:
 		t.openings = append(t.openings, opening{a, want})

@@ -85,23 +85,26 @@ func (t *transition) project() {
 	}
 }
 
+// settling is the number of steps of a transition up to hand.
+const settling = 6
+
 // pending makes a plan of the steps. One that no packet can notice needs no change of its own: it becomes part of the next.
 func (t *transition) pending() *pending {
 	p := &pending{next: map[*group]*signature{}}
 	quiet := newStep()
-	for _, s := range []*step{t.hold, t.close, t.regroup, t.reprofile, t.hand, t.appear} {
+	for i, s := range []*step{t.hold, t.join, t.close, t.regroup, t.reprofile, t.hand, t.appear, t.part, t.unblock} {
 		s.precede(quiet)
 		quiet = newStep()
 		at := len(p.steps) + 1
 		switch {
 		case s.empty():
 			continue
-		case s != t.appear && t.isQuiet(s):
+		case i < settling && t.isQuiet(s):
 			quiet = s
 		default:
 			p.steps = append(p.steps, s)
 		}
-		if s != t.appear {
+		if i < settling {
 			p.settled = at
 		}
 	}
