@@ -21,8 +21,6 @@ const (
 	UnknownGroup GroupID = 1
 	// WorldGroup holds addresses outside the cluster that no network in use tells apart.
 	WorldGroup GroupID = 2
-	// NodeGroup holds the addresses of this node itself. A packet that comes from it reaches every local pod.
-	NodeGroup GroupID = 3
 	// LocalUnknownGroup holds addresses inside this node's pod range without an endpoint: nothing but node traffic
 	// passes.
 	LocalUnknownGroup GroupID = 4

@@ -21,12 +21,28 @@ static __always_inline int is_untracked(const struct packet *p)
 	return !connection(p) || connection_info(p) == IP_CT_UNTRACKED;
 }
 
-/* Picked up in mid-stream: nobody saw who opened the connection. */
-static __always_inline int is_picked_up(struct nf_conn *ct)
+/*
+ * An association begins with INIT, which is alone in its packet. Conntrack also takes up one of which it sees a heartbeat or its acknowledgement
+ * first, from whichever end, and forgets that it did when the other end answers.
+ */
+static __always_inline int is_association_picked_up(const struct packet *p)
+{
+	enum sctp_conntrack state = 0;
+
+	bpf_probe_read_kernel(&state, sizeof(state), &connection(p)->proto.sctp.state);
+	return state == SCTP_CONNTRACK_HEARTBEAT_SENT || (connection_info(p) == IP_CT_NEW && p->type != SCTP_INIT);
+}
+
+/* The packet's flow was picked up in mid-stream: nobody saw who opened it. */
+static __always_inline int is_picked_up(const struct packet *p)
 {
 	__u8 flags = 0;
 
-	bpf_probe_read_kernel(&flags, sizeof(flags), &ct->proto.tcp.seen[0].flags);
+	if (p->flow.protocol == IPPROTO_SCTP)
+		return is_association_picked_up(p);
+	if (p->flow.protocol != IPPROTO_TCP)
+		return 0;
+	bpf_probe_read_kernel(&flags, sizeof(flags), &connection(p)->proto.tcp.seen[0].flags);
 	return flags & IP_CT_TCP_FLAG_BE_LIBERAL;
 }
 

@@ -86,7 +86,7 @@ __noinline int load_end(struct end *e)
 	}
 	e->group = (__u32)word;
 	e->index = (word >> 32) & 0xffff;
-	if (e->index == NODE_INDEX || e->group == GROUP_NODE) {
+	if (e->index == NODE_INDEX) {
 		e->node = 1;
 		e->index = 0;
 		return 0;

@@ -22,7 +22,7 @@ static __always_inline int judge_tracked(struct packet *p)
 		return 1;
 	if (!judge(p, 0))
 		return 0;
-	if (p->flow.protocol != IPPROTO_TCP || !is_picked_up(connection(p)))
+	if (!is_picked_up(p))
 		return 1;
 	swap(&p->flow);
 	if (judge(p, 1))

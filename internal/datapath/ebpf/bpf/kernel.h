@@ -114,8 +114,16 @@ struct ip_ct_tcp {
 	struct ip_ct_tcp_state seen[2];
 } __relocated;
 
+/* include/uapi/linux/netfilter/nf_conntrack_sctp.h: a heartbeat was the first that was seen. */
+enum sctp_conntrack { SCTP_CONNTRACK_HEARTBEAT_SENT = 8 };
+
+struct ip_ct_sctp {
+	enum sctp_conntrack state;
+} __relocated;
+
 union nf_conntrack_proto {
 	struct ip_ct_tcp tcp;
+	struct ip_ct_sctp sctp;
 } __relocated;
 
 struct nf_conn {
@@ -155,6 +163,9 @@ enum {
 	IPPROTO_DSTOPTS = 60,
 	IPPROTO_SCTP = 132,
 };
+
+/* The chunk that opens an SCTP association (RFC 9260, 3.2), and where the first chunk's type is. */
+enum { SCTP_INIT = 1, SCTP_CHUNK_OFFSET = 12 };
 
 /* IPv4 options (include/uapi/linux/ip.h). */
 enum { IPOPT_END = 0, IPOPT_NOOP = 1, IPOPT_LSRR = 131, IPOPT_SSRR = 137 };

@@ -50,7 +50,7 @@ struct packet {
 	__u32 offset; /* of the transport header */
 	__u16 source_port, destination_port;
 	__u8 protocol;
-	__u8 type;     /* of an ICMP or ICMPv6 message */
+	__u8 type;     /* of an ICMP or ICMPv6 message, or of the first SCTP chunk */
 	__u8 unparsed; /* transport or ports could not be read */
 	__u8 fragment; /* not the first one: no ports */
 	__u8 ipv6;

@@ -5,7 +5,7 @@
 
 #include "packet.h"
 
-/* Reads ports, or the type of an ICMP message. */
+/* Reads ports and the type of a message or chunk. */
 static __always_inline void parse_transport(struct packet *p, const struct bpf_dynptr *data)
 {
 	__be16 ports[2];
@@ -25,6 +25,9 @@ static __always_inline void parse_transport(struct packet *p, const struct bpf_d
 		}
 		p->source_port = bpf_ntohs(ports[0]);
 		p->destination_port = bpf_ntohs(ports[1]);
+		/* Without a chunk, conntrack finds it invalid. */
+		if (p->protocol == IPPROTO_SCTP && !bpf_dynptr_read(&type, sizeof(type), data, p->offset + SCTP_CHUNK_OFFSET, 0))
+			p->type = type;
 		return;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:

@@ -9,7 +9,7 @@
 #include "kernel.h"
 
 /* datapath.go: reserved groups. */
-enum { GROUP_ANY = 0, GROUP_UNKNOWN = 1, GROUP_WORLD = 2, GROUP_NODE = 3, GROUP_LOCAL_UNKNOWN = 4, GROUP_BLOCKED = 5 };
+enum { GROUP_ANY = 0, GROUP_UNKNOWN = 1, GROUP_WORLD = 2, GROUP_LOCAL_UNKNOWN = 4, GROUP_BLOCKED = 5 };
 
 /* datapath.go: the index of an address that is this node's own. It is no place in the profiles table. */
 #define NODE_INDEX 65535
