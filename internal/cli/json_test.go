@@ -14,6 +14,7 @@ var jsonAnswers = map[string]reflect.Type{
 	"explain": reflect.TypeFor[explanation](),
 	"matrix":  reflect.TypeFor[matrixJSON](),
 	"diff":    reflect.TypeFor[diffAnswer](),
+	"lint":    reflect.TypeFor[lintAnswer](),
 }
 
 // TestJSONIsDocumented: docs/json.md has a section "## VERB" for each verb with a table row for each field, and no other rows. A struct that occurs in

@@ -81,7 +81,6 @@ func runLint(c *cobra.Command, paths []string, form *format, disable []string) e
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(c.ErrOrStderr(), countOf(found))
 	return answer(len(found) == 0)
 }
 
@@ -119,6 +118,9 @@ type lintCount struct {
 }
 
 func (c lintCount) String() string {
+	if c == (lintCount{}) {
+		return "no findings"
+	}
 	return fmt.Sprintf("errors: %d, warnings: %d, info: %d", c.Error, c.Warning, c.Info)
 }
 
@@ -165,6 +167,9 @@ func printFindings(out io.Writer, found []lintFinding) error {
 		if _, err := fmt.Fprintf(out, "%s:%d: %s %s: %s\n    %s\n", f.File, f.Line, f.Severity, f.Code, f.Message, f.Advice); err != nil {
 			return fmt.Errorf("print findings: %w", err)
 		}
+	}
+	if _, err := fmt.Fprintln(out, countOf(found)); err != nil {
+		return fmt.Errorf("print findings: %w", err)
 	}
 	return nil
 }
