@@ -1,13 +1,9 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -16,14 +12,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 
-	"github.com/hedgerow-net/hedgerow/api/net/v1alpha1"
+	"github.com/hedgerow-net/hedgerow/internal/manifest"
 )
 
-// Files is the source that reads manifests (YAML or JSON, several documents a file) from a folder, and reads them again when
+// Files is the source that reads manifests (YAML or JSON, several documents a file; see package manifest) from a folder, and reads them again when
 // something in it changes. Kinds that policies do not look at are passed over.
 type Files struct {
 	Folder string
@@ -81,7 +74,8 @@ func replace(with *World) Update {
 	}
 }
 
-// ReadFolder reads all manifests of a folder. An error names the file, the document's number in it (from 1) and the object.
+// ReadFolder reads all manifests of a folder, but not those of folders in it. An error names file and line. Custom resources are taken as from an API
+// server: what is not understood in one makes its policy fail closed.
 func ReadFolder(folder string) (*World, error) {
 	var names []string
 	for _, pattern := range []string{"*.yaml", "*.yml", "*.json"} {
@@ -92,72 +86,36 @@ func ReadFolder(folder string) (*World, error) {
 		names = append(names, found...)
 	}
 	slices.Sort(names)
+	manifests, err := manifest.ReadUnchecked(names, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read manifests: %w", err)
+	}
 	w := NewWorld()
-	for _, name := range names {
-		if err := w.readFile(name); err != nil {
-			return nil, err
+	for _, o := range manifests.Objects {
+		if update := updateOf(o); update != nil {
+			update(w)
 		}
 	}
 	return w, nil
 }
 
-func (w *World) readFile(name string) error {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return fmt.Errorf("read manifests: %w", err)
-	}
-	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
-	for document := 1; ; document++ {
-		var object map[string]any
-		if err := decoder.Decode(&object); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("read manifests: %s, document %d: %w", name, document, err)
-		}
-		if len(object) == 0 {
-			continue
-		}
-		if err := w.take(&unstructured.Unstructured{Object: object}); err != nil {
-			return fmt.Errorf("read manifests: %s, document %d: %w", name, document, err)
+// updateOf returns what an object changes; nil: nothing.
+func updateOf(o *manifest.Object) Update {
+	switch object := o.Value.(type) {
+	case *corev1.Namespace:
+		return namespaceUpdate(object)
+	case *corev1.Pod:
+		return podUpdate(object)
+	case *corev1.Node:
+		return nodeUpdate("")(object)
+	case *networkingv1.NetworkPolicy:
+		return networkPolicyUpdate(object)
+	case *unstructured.Unstructured:
+		for _, api := range append(ClusterAPIs(), AlphaAPI()) {
+			if api.ObjectKind == o.Kind.Kind && api.Resource.Group == o.Kind.Group {
+				return api.update(object)
+			}
 		}
 	}
-}
-
-// take adds one object to the world.
-func (w *World) take(o *unstructured.Unstructured) error {
-	if o.GetNamespace() == "" && o.GetKind() != "Namespace" && o.GetKind() != "Node" {
-		o.SetNamespace(corev1.NamespaceDefault)
-	}
-	var update Update
-	var err error
-	switch o.GroupVersionKind() {
-	case corev1.SchemeGroupVersion.WithKind("Namespace"):
-		update, err = convert(o, namespaceUpdate)
-	case corev1.SchemeGroupVersion.WithKind("Pod"):
-		update, err = convert(o, podUpdate)
-	case corev1.SchemeGroupVersion.WithKind("Node"):
-		update, err = convert(o, nodeUpdate(""))
-	case networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"):
-		update, err = convert(o, networkPolicyUpdate)
-	case v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.Kind):
-		update = AlphaAPI().update(o)
-	case schema.GroupVersionKind{}:
-		return errors.New("not a Kubernetes object: apiVersion and kind are missing")
-	default:
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("%s %s/%s: %w", o.GetKind(), o.GetNamespace(), o.GetName(), err)
-	}
-	update(w)
 	return nil
-}
-
-// convert reads an object into its type, refusing fields that the type does not have.
-func convert[T any](o *unstructured.Unstructured, update func(*T) Update) (Update, error) {
-	object := new(T)
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(o.Object, object, true); err != nil {
-		return nil, err
-	}
-	return update(object), nil
 }

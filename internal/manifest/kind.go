@@ -26,6 +26,11 @@ type kind struct {
 	policy bool
 }
 
+// custom reports whether objects of the kind are custom resources.
+func (k *kind) custom() bool {
+	return k.gvk.Group == policyGroup || k.gvk.Group == v1alpha1.SchemeGroupVersion.Group
+}
+
 const policyGroup = "policy.networking.k8s.io"
 
 // kinds are all of them.

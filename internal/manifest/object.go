@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
 )
@@ -94,9 +95,26 @@ func (o *Object) nameFrom(v *value) {
 
 // known takes an object of a kind that policies look at.
 func (r *reader) known(o *Object, k *kind) error {
+	object, err := r.typed(o, k)
+	if err != nil {
+		return err
+	}
+	if err := r.name(o, k, object); err != nil {
+		return err
+	}
+	o.Value = object
+	r.world.Objects = append(r.world.Objects, o)
+	return nil
+}
+
+// typed returns the object in the type of its API.
+func (r *reader) typed(o *Object, k *kind) (metav1.Object, error) {
+	if content, isObject := o.value.plain().(map[string]any); isObject && r.unchecked && k.custom() {
+		return &unstructured.Unstructured{Object: content}, nil
+	}
 	c := check{shapes: r.shapes, file: o.Position.File, strict: k.policy}
 	if err := c.value(o.value, k.typed, ""); err != nil {
-		return err
+		return nil, err
 	}
 	object := reflect.New(k.typed).Interface()
 	data, err := json.Marshal(o.value.plain())
@@ -104,18 +122,13 @@ func (r *reader) known(o *Object, k *kind) error {
 		err = kjson.UnmarshalCaseSensitivePreserveInts(data, object)
 	}
 	if err != nil {
-		return &Error{o.Position, fmt.Sprintf("%s: %v", o.Kind.Kind, err)}
+		return nil, &Error{o.Position, fmt.Sprintf("%s: %v", o.Kind.Kind, err)}
 	}
 	meta, ok := object.(metav1.Object)
 	if !ok {
-		return &Error{o.Position, fmt.Sprintf("%s has no metadata", o.Kind.Kind)}
+		return nil, &Error{o.Position, fmt.Sprintf("%s has no metadata", o.Kind.Kind)}
 	}
-	if err := r.name(o, k, meta); err != nil {
-		return err
-	}
-	o.Value = object
-	r.world.Objects = append(r.world.Objects, o)
-	return nil
+	return meta, nil
 }
 
 // name settles what the object is called, and that no other one is called so.

@@ -12,13 +12,16 @@ import (
 // Read reads manifests into a world. A path is a file; a folder, which stands for every .yaml, .yml and .json file below it except hidden ones
 // and kustomizations; or "-" for stdin. A file that is named twice counts once. An error of a manifest is an *Error: it says file and line.
 func Read(paths []string, stdin io.Reader) (*World, error) {
+	return newReader().all(paths, stdin)
+}
+
+// ReadUnchecked is Read for those who convert custom resources (the alpha API's policies and those of policy.networking.k8s.io) by themselves, as they
+// come from an API server, which may hold what this version does not know: their Value is an *unstructured.Unstructured, unknown fields and wrong types
+// included, and they are not among the world's Policies.
+func ReadUnchecked(paths []string, stdin io.Reader) (*World, error) {
 	r := newReader()
-	for _, path := range paths {
-		if err := r.path(path, stdin); err != nil {
-			return nil, err
-		}
-	}
-	return r.finish()
+	r.unchecked = true
+	return r.all(paths, stdin)
 }
 
 // Error is what is wrong in a manifest, and where.
@@ -35,6 +38,8 @@ type reader struct {
 	world  *World
 	seen   map[string]bool // files and folders that were read, by their real path
 	shapes shapes
+	// unchecked: custom resources are taken as they are.
+	unchecked bool
 	// names holds each object by what must be unique.
 	names map[objectName]*Object
 }
@@ -43,6 +48,15 @@ func newReader() *reader {
 	return &reader{
 		world: &World{byRef: map[refKey]*Object{}}, seen: map[string]bool{}, shapes: shapes{}, names: map[objectName]*Object{},
 	}
+}
+
+func (r *reader) all(paths []string, stdin io.Reader) (*World, error) {
+	for _, path := range paths {
+		if err := r.path(path, stdin); err != nil {
+			return nil, err
+		}
+	}
+	return r.finish()
 }
 
 func (r *reader) path(path string, stdin io.Reader) error {

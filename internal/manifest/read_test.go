@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/hedgerow-net/hedgerow/policy"
 )
@@ -176,6 +177,29 @@ func TestPaths(t *testing.T) {
 	}
 	if _, err := Read([]string{"missing"}, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file gives %v", err)
+	}
+}
+
+// TestReadUnchecked: custom resources come as they were written, everything else is checked.
+func TestReadUnchecked(t *testing.T) {
+	const head = "apiVersion: net.alpha.kubernetes.io/v1alpha1\nkind: NetworkPolicy\nmetadata: {name: x}\n"
+	w, err := ReadUnchecked([]string{"-"}, strings.NewReader(head+"spec: {allowIncoming: {form: []}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, is := w.Objects[0].Value.(*unstructured.Unstructured)
+	if !is || u.GetNamespace() != "default" || len(w.Policies) != 0 {
+		t.Fatalf("read %v and %d policies", w.Objects[0].Value, len(w.Policies))
+	}
+	if _, found, _ := unstructured.NestedSlice(u.Object, "spec", "allowIncoming", "form"); !found {
+		t.Errorf("the unknown field is lost in %v", u.Object)
+	}
+	for _, text := range []string{
+		strings.Replace(head, "net.alpha.kubernetes.io/v1alpha1", "networking.k8s.io/v1", 1) + "spec: {form: []}", strings.Replace(head, "name: x", "", 1),
+	} {
+		if _, err := ReadUnchecked([]string{"-"}, strings.NewReader(text)); err == nil {
+			t.Errorf("read without error:\n%s", text)
+		}
 	}
 }
 
