@@ -238,6 +238,11 @@ func TestAgentRights(t *testing.T) {
 		{"", "services", "list", true},
 		{"networking.k8s.io", "networkpolicies", "watch", true},
 		{"net.alpha.kubernetes.io", "networkpolicys", "watch", true},
+		{"policy.networking.k8s.io", "clusternetworkpolicies", "watch", true},
+		{"policy.networking.k8s.io", "adminnetworkpolicies", "watch", true},
+		{"policy.networking.k8s.io", "baselineadminnetworkpolicies", "list", true},
+		{"policy.networking.k8s.io", "clusternetworkpolicies/status", "patch", false},
+		{"", "nodes", "watch", true},
 		{"events.k8s.io", "events", "create", true},
 		{"", "events", "patch", true},
 		{"", "secrets", "get", false},
@@ -245,8 +250,9 @@ func TestAgentRights(t *testing.T) {
 		{"", "nodes", "update", false},
 		{"net.alpha.kubernetes.io", "networkpolicys", "delete", false},
 	} {
+		resource, subresource, _ := strings.Cut(c.resource, "/")
 		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Group: c.group, Resource: c.resource, Verb: c.verb},
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Group: c.group, Resource: resource, Subresource: subresource, Verb: c.verb},
 		}}
 		answer, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
 		must(t, err)
