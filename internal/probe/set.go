@@ -70,26 +70,28 @@ func (s *Set) Update(w *analysis.World, strangers Strangers) error {
 			return fmt.Errorf("bring node %q to the world: %w", in.name, err)
 		}
 	}
-	s.settle(l)
-	return nil
+	return s.settle()
 }
 
-// settle notes who lives where.
-func (s *Set) settle(l *layout) {
+// settle waits until all addresses can be used, and notes who lives where.
+func (s *Set) settle() error {
 	s.homes = map[netip.Addr]*space{}
-	for _, a := range l.outside {
-		s.homes[a] = s.outside
-	}
+	spaces := []*space{s.outside}
 	for _, n := range s.nodes {
-		for a := range n.own.addresses {
-			s.homes[a] = n.space
-		}
+		spaces = append(spaces, n.space)
 		for _, slot := range n.slots {
-			for a := range slot.own.addresses {
-				s.homes[a] = slot.space
-			}
+			spaces = append(spaces, slot.space)
 		}
 	}
+	for _, sp := range spaces {
+		if err := sp.own.await(); err != nil {
+			return err
+		}
+		for a := range sp.own.addresses {
+			s.homes[a] = sp
+		}
+	}
+	return nil
 }
 
 // Probe sends every flow's packets and waits for answers: until all flows that should pass by allowed have answered, but no longer than a limit, and then a

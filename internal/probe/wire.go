@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -23,6 +24,7 @@ type port struct {
 	link      netlink.Link
 	addresses map[netip.Addr]bool
 	routes    map[netip.Prefix]bool
+	fresh     map[netip.Addr]bool // maybe not delivered yet
 }
 
 // connect lays a wire between two namespaces.
@@ -48,7 +50,7 @@ func portOf(s *space, name string) (*port, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set %s up: %w", name, err)
 	}
-	return &port{in: s, link: l, addresses: map[netip.Addr]bool{}, routes: map[netip.Prefix]bool{}}, nil
+	return &port{in: s, link: l, addresses: map[netip.Addr]bool{}, routes: map[netip.Prefix]bool{}, fresh: map[netip.Addr]bool{}}, nil
 }
 
 // face makes the other end the next hop of this one.
@@ -80,6 +82,7 @@ func (p *port) have(addresses []netip.Addr) error {
 			return fmt.Errorf("take address %s away: %w", a, err)
 		}
 		delete(p.addresses, a)
+		delete(p.fresh, a)
 	}
 	for a := range wanted {
 		if p.addresses[a] {
@@ -89,8 +92,30 @@ func (p *port) have(addresses []netip.Addr) error {
 			return fmt.Errorf("add address %s: %w", a, err)
 		}
 		p.addresses[a] = true
+		p.fresh[a] = true
 	}
 	return nil
+}
+
+// await returns when packets to the new addresses are delivered. For IPv6 the kernel sees to that later, in a queue that all namespaces share.
+func (p *port) await() error {
+	end := time.Now().Add(patience)
+	for a := range p.fresh {
+		for !p.delivers(a) {
+			if time.Now().After(end) {
+				return fmt.Errorf("the kernel does not finish adding the address %s", a)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		delete(p.fresh, a)
+	}
+	return nil
+}
+
+// delivers reports whether the namespace takes packets to the address as its own.
+func (p *port) delivers(a netip.Addr) bool {
+	routes, err := p.in.handle.RouteGet(a.AsSlice())
+	return err == nil && len(routes) == 1 && routes[0].Type == unix.RTN_LOCAL
 }
 
 // lead makes the port the way to exactly these prefixes.
@@ -129,13 +154,7 @@ func (p *port) routeTo(prefix netip.Prefix) *netlink.Route {
 	return &netlink.Route{LinkIndex: p.index(), Dst: ipNet(prefix), Gw: hop.AsSlice(), Flags: int(netlink.FLAG_ONLINK)}
 }
 
-func addressOf(a netip.Addr) *netlink.Addr {
-	address := &netlink.Addr{IPNet: ipNet(single(a))}
-	if a.Is6() {
-		address.Flags = unix.IFA_F_NODAD
-	}
-	return address
-}
+func addressOf(a netip.Addr) *netlink.Addr { return &netlink.Addr{IPNet: ipNet(single(a))} }
 
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
