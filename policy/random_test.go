@@ -72,7 +72,7 @@ func drawObjects(t *rapid.T) *randomObjects {
 		node.Status.Addresses = []corev1.NodeAddress{{Address: fmt.Sprintf("192.0.2.%d", i+1)}, {Address: fmt.Sprintf("fd00::ff%d", i+1)}}
 		o.nodes = append(o.nodes, node)
 	}
-	for i := range 5 {
+	for i := range 4 {
 		o.pods = append(o.pods, drawPod(t, i))
 	}
 	for i := range rapid.IntRange(0, 3).Draw(t, "NetworkPolicies") {
@@ -266,7 +266,7 @@ func (o *randomObjects) flows() []Flow {
 			if source.Pod == nil && destination.Pod == nil || source.Address.Is4() != destination.Address.Is4() {
 				continue
 			}
-			for _, what := range []Flow{{Protocol: TCP, Port: 80}, {Protocol: TCP, Port: 81}, {Protocol: UDP, Port: 53}, {Protocol: UDP, Port: 80}, {Protocol: SCTP, Port: 9}, {}} {
+			for _, what := range []Flow{{Protocol: TCP, Port: 80}, {Protocol: TCP, Port: 81}, {Protocol: UDP, Port: 53}, {Protocol: SCTP, Port: 9}, {}} {
 				what.Source, what.Destination = source, destination
 				flows = append(flows, what)
 			}
