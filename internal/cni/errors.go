@@ -55,17 +55,20 @@ func advise(e *types.Error) *types.Error {
 	return withDetail(e, do)
 }
 
+// askAgent is where the agent says what is wrong. SOCKET is "socket" of the network configuration.
+const askAgent = "see the agent's log, and its problems by `curl --unix-socket SOCKET http://localhost" + agentapi.StatusPath + "`"
+
 // agentError says why the agent did not do what it was asked.
 func agentError(doing string, err error) error {
 	what := fmt.Errorf("%s: %w", doing, err)
 	var refused *agentapi.Error
 	switch {
 	case errors.As(err, &refused) && refused.Code == "not-ready":
-		return fail(codeTryAgain, what, "the agent is starting or has lost its API server: see its log, and `hedgerow status`")
+		return fail(codeTryAgain, what, "the agent is starting or has lost its API server: "+askAgent)
 	case errors.As(err, &refused):
-		return fail(codeAgent, what, "see the agent's log, and `hedgerow status`")
+		return fail(codeAgent, what, askAgent)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fail(codeTryAgain, what, "the agent took too long to put the policy in force: see its log, and `hedgerow status`")
+		return fail(codeTryAgain, what, "the agent took too long to put the policy in force: "+askAgent)
 	}
 	return fail(codeTryAgain, what, "start hedgerow-agent on this node, or correct \"socket\" in the network configuration; the runtime will try again")
 }

@@ -25,7 +25,7 @@ func (c *command) status() error {
 			why = "it is still starting"
 		}
 		return fail(codeNotAvailable, fmt.Errorf("the agent of node %s is not ready: %s", s.Node, why),
-			"wait for it, or see its log and `hedgerow status`")
+			"wait for it; "+askAgent)
 	}
 	return nil
 }

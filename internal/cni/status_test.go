@@ -18,7 +18,7 @@ func TestStatus(t *testing.T) {
 		t.Errorf("ready: %v", err)
 	}
 	w.agent.SetStatus(agentapi.Status{Node: "node-1", Problems: []string{"the API server does not answer", "no conntrack"}})
-	wantError(t, w.status(), 50, "node-1", "the API server does not answer; no conntrack", "hedgerow status")
+	wantError(t, w.status(), 50, "node-1", "the API server does not answer; no conntrack", "/v1/status")
 	w.agent.SetStatus(agentapi.Status{Node: "node-1"})
 	wantError(t, w.status(), 50, "still starting")
 	w.agent.Stop()
