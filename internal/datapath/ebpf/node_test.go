@@ -73,3 +73,54 @@ func TestRevokedWayToNodeStaysCut(t *testing.T) {
 		}
 	})
 }
+
+// TestNodeIsKnownByItsIndex: the group that its addresses share with others gives those nothing, and taking it away takes the node nothing.
+func TestNodeIsKnownByItsIndex(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		udp, node, to := probes[1], f.node(b.node), f.of(b.b)
+		b.apply(&datapath.Change{PutEndpoints: map[netip.Addr]datapath.Endpoint{
+			f.of(b.a): {Group: groupNode, Index: b.index(b.a)}, f.of(b.world): {Group: groupNode},
+		}})
+		b.b.Echo(to, 80)
+		rule := b.isolateIngress(b.b)
+		for _, group := range []datapath.GroupID{groupNode, groupB, datapath.UnknownGroup, datapath.WorldGroup} {
+			b.apply(&datapath.Change{PutEndpoints: map[netip.Addr]datapath.Endpoint{node: {Group: group, Index: datapath.NodeIndex}}})
+			if err := b.node.Talk(to, 80, lab.Allowed); err != nil {
+				t.Errorf("the node in group %d: %v", group, err)
+			}
+		}
+		for _, from := range []*lab.Pod{b.a, b.world} {
+			b.wantDrop(udp.event(f, f.of(from), to, 80, rule, false), from, udp.packet(f.of(from), to, 80))
+		}
+		// What the group may do, its members may.
+		rule = b.isolateIngress(b.b, port(groupNode, datapath.UDP, 80))
+		b.wantPass(b.a, b.b, udp.packet(f.of(b.a), to, 80))
+		b.wantDrop(udp.event(f, f.of(b.a), to, 81, rule, false), b.a, udp.packet(f.of(b.a), to, 81))
+		// Without the index the address is anybody's.
+		b.apply(&datapath.Change{PutEndpoints: map[netip.Addr]datapath.Endpoint{node: {Group: groupC}}})
+		if c, err := b.node.Dial(netip.Addr{}, to, 80, lab.Denied); err == nil {
+			c.Close()
+			t.Error("connected from an address that is not the node's for the tables")
+		}
+	})
+}
+
+// TestPodToNodeByItsGroup: a pod's egress to the node is judged by whatever group the node's addresses are in.
+func TestPodToNodeByItsGroup(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		tcp, node := probes[0], f.node(b.node)
+		b.node.Echo(node, 80)
+		move := func(group datapath.GroupID) {
+			b.apply(&datapath.Change{PutEndpoints: map[netip.Addr]datapath.Endpoint{node: {Group: group, Index: datapath.NodeIndex}}})
+		}
+		rule := b.isolateEgress(b.a, port(groupC, datapath.TCP, 80), port(datapath.WorldGroup, datapath.TCP, 81))
+		for _, group := range []datapath.GroupID{groupNode, datapath.WorldGroup} {
+			move(group)
+			b.wantDrop(tcp.event(f, f.of(b.a), node, 80, rule, true), b.a, tcp.packet(f.of(b.a), node, 80))
+		}
+		move(groupC)
+		if err := b.a.Talk(node, 80, lab.Allowed); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -56,13 +56,20 @@ func TestForeignInterfaceWithPodAddress(t *testing.T) {
 	})
 }
 
-// TestForeignInterfaceWithNodeAddress: only the node itself reaches every pod. IPv4 refuses such a packet by itself; IPv6 does not.
+// TestForeignInterfaceWithNodeAddress: only the node itself reaches every pod, and what is nobody's. A kernel refuses such IPv4 packets by itself, unless it
+// is told to accept them; IPv6 ones it does not.
 func TestForeignInterfaceWithNodeAddress(t *testing.T) {
-	t.Parallel()
-	b := newTestbed(t)
-	f, udp := families[1], probes[1]
-	rule := b.isolateIngress(b.b)
-	b.wantDrop(udp.event(f, b.node.Address6, b.b.Address6, 80, rule, false), b.world, udp.packet(b.node.Address6, b.b.Address6, 80))
+	bothFamilies(t, func(b *testbed, f family) {
+		b.node.Sysctl("ipv4.conf.all.accept_local", "1")
+		udp, node, nobody := probes[1], f.node(b.node), f.pick(localNobody4, localNobody6)
+		rule := b.isolateIngress(b.b)
+		b.wantDrop(udp.event(f, node, f.of(b.b), 80, rule, false), b.world, udp.packet(node, f.of(b.b), 80))
+		b.node.RouteTo(b.c, nobody)
+		b.wantDrop(closedEvent(node, nobody, datapath.ReasonUnknownLocal), b.world, udp.packet(node, nobody, 80))
+		// A pod may not even try.
+		b.wantDrop(spoofed(node, f.of(b.b), 80), b.c, udp.packet(node, f.of(b.b), 80))
+		b.wantPass(b.world, b.a, udp.packet(node, f.of(b.a), 80))
+	})
 }
 
 // TestMappedAddresses sends IPv6 packets with IPv4 addresses inside (::ffff:a.b.c.d), which the tables could take for IPv4.
