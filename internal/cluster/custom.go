@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
@@ -23,10 +25,14 @@ type Custom struct {
 	// Transform strips objects on arrival, which are *unstructured.Unstructured.
 	Transform cache.TransformFunc
 	Handler   cache.ResourceEventHandler
-	// Poll is how often the API server is asked whether it serves the resource, until it does.
+	// Poll is after how long the API server is asked again whether it serves the resource, until it does. The pause grows to slowest times as
+	// long: all nodes of a cluster ask.
 	Poll   time.Duration
 	Logger *slog.Logger
 }
+
+// slowest is how many times Poll the pause between two questions gets at most.
+const slowest = 5
 
 // Run watches until ctx ends. It calls synced whenever the handler has been told everything that there is: when the first list has arrived, and
 // while there is no such API. synced may be called more than once.
@@ -52,6 +58,7 @@ func (c *Custom) Run(ctx context.Context, synced func()) {
 
 // await returns when the API server serves the resource; false: ctx has ended.
 func (c *Custom) await(ctx context.Context, absent func()) bool {
+	pause := wait.Backoff{Duration: c.Poll, Factor: 1.5, Jitter: 0.2, Steps: math.MaxInt32, Cap: slowest * c.Poll}
 	for {
 		served, err := c.served()
 		switch {
@@ -63,7 +70,7 @@ func (c *Custom) await(ctx context.Context, absent func()) bool {
 			absent()
 		}
 		select {
-		case <-time.After(c.Poll):
+		case <-time.After(pause.Step()):
 		case <-ctx.Done():
 			return false
 		}
