@@ -37,6 +37,14 @@ func (d Decision) Action() Action {
 // Between addresses of different families there are no packets: such a flow, also one between pods that have no family in common, is denied, with
 // CauseFamilies. An address that is left out and that the set does not know either belongs to no network.
 func Evaluate(s *Set, f Flow) Decision {
+	d := Decide(s, f)
+	s.explain(&d.Egress, d.Flow.Source, d.Flow.Destination, d.Flow)
+	s.explain(&d.Ingress, d.Flow.Destination, d.Flow.Source, d.Flow)
+	return d
+}
+
+// Decide is Evaluate without what is only for people: of each Judgement the Reason alone is set. For those who ask very often.
+func Decide(s *Set, f Flow) Decision {
 	f.Source, f.Destination = s.settle(f)
 	source, destination := f.Source, f.Destination
 	d := Decision{Flow: f}
@@ -52,8 +60,8 @@ func Evaluate(s *Set, f Flow) Decision {
 		d.both(Deny, CauseFamilies)
 		return d
 	}
-	d.Egress = s.judge(Egress, source, destination, f)
-	d.Ingress = s.judge(Ingress, destination, source, f)
+	d.Egress.Reason = s.judge(Egress, source, destination, f)
+	d.Ingress.Reason = s.judge(Ingress, destination, source, f)
 	return d
 }
 
@@ -71,15 +79,15 @@ func closed(source, destination End) bool {
 }
 
 // judge decides one direction: subject is the end whose policies count, peer the other one.
-func (s *Set) judge(d Direction, subject, peer End, f Flow) Judgement {
+func (s *Set) judge(d Direction, subject, peer End, f Flow) Reason {
 	if subject.Place != InPod {
 		// Subjects are pods, and "host-networked pods are not included in subject selection" (ClusterNetworkPolicySubject).
-		return Judgement{Reason: Reason{Direction: d, Action: Accept, Cause: CauseNoPod}}
+		return Reason{Direction: d, Action: Accept, Cause: CauseNoPod}
 	}
 	if d == Ingress && peer.Place == OnNode {
 		// "Traffic is allowed to a pod ... if the traffic source is the pod's local node" (NetworkPolicySpec.ingress), whatever the policies, so that
 		// probes work.
-		return Judgement{Reason: Reason{Direction: d, Action: Accept, Cause: CauseNode}}
+		return Reason{Direction: d, Action: Accept, Cause: CauseNode}
 	}
 	selecting := s.Selecting(subject.Pod, d)
 	// "Policy tiers are evaluated in the following order: Admin tier, NetworkPolicy tier, Baseline tier" (ClusterNetworkPolicySpec.tier).
@@ -87,19 +95,32 @@ func (s *Set) judge(d Direction, subject, peer End, f Flow) Judgement {
 		// Accept and Deny end it: "No further ClusterNetworkPolicy or NetworkPolicy rules will be processed". Pass "skips all further
 		// ClusterNetworkPolicy rules in the current tier for the selected traffic, and passes evaluation to the next tier" (rules[].action).
 		if p, rule := s.firstMatch(selecting, tier, d, peer, f); rule != nil && rule.Action != Pass {
-			return Judgement{Reason: RuleReason(d, p, rule), Words: rule.Words(d), Fault: p.faultOf(rule)}
+			return RuleReason(d, p, rule)
 		}
 		// "NetworkPolicy always makes a final decision for selected pods. Further evaluation only happens for Pods not selected" (tier). A pod is
 		// selected in the directions of policyTypes.
 		if refs := isolating(selecting, d); tier == NetworkPolicy && len(refs) > 0 {
-			j := Judgement{Reason: Reason{Direction: d, Action: Deny, Cause: CauseIsolated, Tier: tier, Isolating: refs}}
-			s.nearestMiss(&j, subject.Pod, peer, f)
-			return j
+			return Reason{Direction: d, Action: Deny, Cause: CauseIsolated, Tier: tier, Isolating: refs}
 		}
 	}
 	// "If a given connection wasn't allowed or denied by any of the tiers, the default kubernetes policy is applied, which says that all pods can
 	// communicate with each other" (tier).
-	return Judgement{Reason: Reason{Direction: d, Action: Accept, Cause: CauseNotIsolated}}
+	return Reason{Direction: d, Action: Accept, Cause: CauseNotIsolated}
+}
+
+// explain adds what is for people.
+func (s *Set) explain(j *Judgement, subject, peer End, f Flow) {
+	switch j.Cause {
+	case CauseIsolated:
+		s.nearestMiss(j, subject.Pod, peer, f)
+	case CauseRule:
+		p := s.policy(j.Policy)
+		for i := range p.Rules[j.Direction] {
+			if rule := &p.Rules[j.Direction][i]; rule.Index == j.Rule {
+				j.Words, j.Fault = rule.Words(j.Direction), p.faultOf(rule)
+			}
+		}
+	}
 }
 
 // firstMatch returns the first rule of the tier that matches the flow. Policies come by priority ("Policies with lower priority values have higher
