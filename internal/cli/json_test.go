@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hedgerow-net/hedgerow/internal/policytest"
 )
 
 // jsonAnswers are what the verbs print with -o json. A new one adds its line here, and a section of its name to docs/json.md.
@@ -15,6 +17,7 @@ var jsonAnswers = map[string]reflect.Type{
 	"matrix":  reflect.TypeFor[matrixJSON](),
 	"diff":    reflect.TypeFor[diffAnswer](),
 	"lint":    reflect.TypeFor[lintAnswer](),
+	"test":    reflect.TypeFor[policytest.ReportJSON](),
 }
 
 // TestJSONIsDocumented: docs/json.md has a section "## VERB" for each verb with a table row for each field, and no other rows. A struct that occurs in

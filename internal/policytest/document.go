@@ -131,6 +131,8 @@ func (o *object) text(name string, numbers bool) (Text, error) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
 		return t, o.failAt(n, "%s must be a string", o.child(name))
+	case t.Number && numbers && strings.Trim(n.Value, "0123456789") != "":
+		return t, o.failAt(n, "%s must be a decimal number", o.child(name))
 	case n.Tag == "!!str" || t.Number && numbers:
 		return t, nil
 	}

@@ -6,14 +6,15 @@ import (
 	"strings"
 )
 
-// reportJSON is the stable form of a Report, described in docs/json.md.
-type reportJSON struct {
+// ReportJSON is the stable form of a Report, described in docs/json.md.
+type ReportJSON struct {
 	Passed int        `json:"passed"`
 	Failed int        `json:"failed"`
-	Cases  []caseJSON `json:"cases"`
+	Cases  []CaseJSON `json:"cases"`
 }
 
-type caseJSON struct {
+// CaseJSON is the stable form of an Outcome.
+type CaseJSON struct {
 	Test     string          `json:"test"`
 	Name     string          `json:"name"`
 	From     string          `json:"from"`
@@ -32,20 +33,20 @@ type caseJSON struct {
 	Dropped   string  `json:"dropped,omitempty"`
 }
 
-// MarshalJSON returns the stable form, described in docs/json.md.
-func (r *Report) MarshalJSON() ([]byte, error) {
-	all := reportJSON{Cases: []caseJSON{}}
+// JSON returns the stable form.
+func (r *Report) JSON() *ReportJSON {
+	all := &ReportJSON{Cases: []CaseJSON{}}
 	all.Passed, all.Failed = r.Count()
 	for _, result := range r.Tests {
 		for i := range result.Cases {
 			all.Cases = append(all.Cases, caseOf(result.Test, &result.Cases[i]))
 		}
 	}
-	return json.Marshal(all)
+	return all
 }
 
-func caseOf(t *Test, o *Outcome) caseJSON {
-	c := caseJSON{
+func caseOf(t *Test, o *Outcome) CaseJSON {
+	c := CaseJSON{
 		Test: t.Name, Name: o.Case.Name, From: o.Case.From.Value, To: o.Case.To.Value, Protocol: o.Case.Protocol.Value,
 		Expect: o.Case.Expect, Got: o.Got, Passed: o.Passed(), Decision: strings.ReplaceAll(o.Decision.String(), "\n", "; "),
 		Position: o.Case.Position.String(), DecidedAt: []string{},
@@ -55,10 +56,7 @@ func caseOf(t *Test, o *Outcome) caseJSON {
 	}
 	switch port := o.Case.Port; {
 	case port.Number:
-		n, err := strconv.ParseUint(port.Value, 10, 16) // ParsePort has read it before
-		if err == nil {
-			c.Port = json.RawMessage(strconv.FormatUint(n, 10))
-		}
+		c.Port = json.RawMessage(port.digits())
 	case port.Value != "":
 		c.Port = json.RawMessage(strconv.Quote(port.Value))
 	}
@@ -66,4 +64,12 @@ func caseOf(t *Test, o *Outcome) caseJSON {
 		c.Evaluator, c.Dropped = verdictOf(o.Decision), o.Packet.Reason
 	}
 	return c
+}
+
+// digits is a number as JSON writes it: YAML knows more ways, and ParsePort has refused them.
+func (t Text) digits() string {
+	if zeros := strings.TrimLeft(t.Value, "0"); zeros != "" {
+		return zeros
+	}
+	return "0"
 }

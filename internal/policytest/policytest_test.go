@@ -124,6 +124,7 @@ func TestRefuse(t *testing.T) {
 		{"no from", "  - {to: shop/web, port: 80, expect: allow}\n", "test.yaml:7: spec.cases[0].from is missing"},
 		{"no port", "  - from: shop/front\n    to: shop/web\n    expect: allow\n", "test.yaml:7: spec.cases[0]: TCP needs a port"},
 		{"bad port", "  - from: shop/front\n    to: shop/web\n    port: 70000\n    expect: allow\n", "test.yaml:9: spec.cases[0]: port 70000 is not between 1 and 65535"},
+		{"hexadecimal port", "  - {from: shop/front, to: shop/web, port: 0x50, expect: allow}\n", "test.yaml:7: spec.cases[0].port must be a decimal number"},
 		{"ICMP with a port", "  - {from: shop/front, to: shop/web, port: 80, protocol: ICMP, expect: allow}\n", `test.yaml:7: spec.cases[0]: port "80": ICMP has no ports`},
 		{"unknown protocol", "  - {from: shop/front, to: shop/web, port: 80, protocol: HTTP, expect: allow}\n", `test.yaml:7: spec.cases[0]: protocol "HTTP" is none of TCP, UDP, SCTP, ICMP`},
 		{"no expectation", "  - {from: shop/front, to: shop/web, port: 80}\n", "test.yaml:7: spec.cases[0].expect is missing"},
@@ -279,7 +280,7 @@ func TestJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := json.Marshal(report)
+	data, err := json.Marshal(report.JSON())
 	if err != nil {
 		t.Fatal(err)
 	}
