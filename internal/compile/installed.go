@@ -14,12 +14,14 @@ type installed struct {
 	networks   map[netip.Prefix]*group         // by prefixes of 128 bits
 	groups     map[datapath.GroupID]*group     // found groups that have members or rows
 	profiles   map[datapath.ProfileID]*profile // that have rows
+	version    uint64                          // changes with endpoints
 	size       size                            // entries
 	table      *prefixes[*group]               // networks, when they were last asked for; nil: they have changed
 }
 
 func newInstalled() *installed {
 	return &installed{
+		version:    1,
 		endpoints:  map[netip.Addr]endpoint{},
 		locals:     map[datapath.ProfileIndex]*local{},
 		interfaces: map[uint32]bool{},
@@ -154,6 +156,7 @@ func (i *installed) around(p netip.Prefix, r *reserved) *group {
 }
 
 func (i *installed) drop(a netip.Addr) {
+	i.version++
 	old, found := i.endpoints[a]
 	if !found {
 		return

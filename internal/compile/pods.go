@@ -10,16 +10,17 @@ import (
 type podState struct {
 	pod       *policy.Pod
 	namespace *namespaceState // nil: not known
-	labels    int             // version of the namespace's labels that peers was computed with
-	peers     []selectorID    // peer selectors in use that match
+	peers     []selectorID    // selectors of pods in use that match
 	signature *signature
+	stale     bool   // all selectors are to be matched again
 	seen      uint64 // the update that saw it last
 }
 
 // namespaceState is what is remembered of a namespace.
 type namespaceState struct {
 	namespace *policy.Namespace
-	labels    int // version
+	pods      map[*podState]bool
+	changed   bool // its labels have, or it has new pods, since the pods' signatures were computed
 	seen      uint64
 }
 
@@ -63,6 +64,9 @@ func (p *pods) absorb(w *World) {
 			continue
 		}
 		delete(p.byPod, pod)
+		if s.namespace != nil {
+			delete(s.namespace.pods, s)
+		}
 		p.version++
 		if name := (podName{pod.Namespace, pod.Name}); p.byName[name] == s {
 			delete(p.byName, name)
@@ -74,11 +78,14 @@ func (p *pods) absorbNamespace(ns *policy.Namespace) {
 	s := p.namespaces[ns.Name]
 	switch {
 	case s == nil:
-		s = &namespaceState{namespace: ns}
+		s = &namespaceState{namespace: ns, pods: map[*podState]bool{}}
 		p.namespaces[ns.Name] = s
 	case s.namespace != ns:
 		if !maps.Equal(s.namespace.Labels, ns.Labels) {
-			s.labels++
+			s.changed = true
+			for pod := range s.pods {
+				pod.stale = true
+			}
 		}
 		s.namespace = ns
 	}
@@ -94,8 +101,16 @@ func (p *pods) absorbPod(pod *policy.Pod) {
 		p.byName[podName{pod.Namespace, pod.Name}] = s
 	}
 	s.seen = p.update
-	if ns := p.namespaces[pod.Namespace]; ns != s.namespace {
-		s.namespace, s.signature = ns, nil
-		p.signed++
+	ns := p.namespaces[pod.Namespace]
+	if ns == s.namespace {
+		return
+	}
+	if s.namespace != nil {
+		delete(s.namespace.pods, s)
+	}
+	s.namespace, s.signature, s.stale = ns, nil, true
+	p.signed++
+	if ns != nil {
+		ns.pods[s], ns.changed = true, true
 	}
 }

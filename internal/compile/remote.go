@@ -2,11 +2,10 @@ package compile
 
 import "net/netip"
 
-// remote is the addresses of other nodes, and of pods that are not attached to this one, as they are wanted. It is kept as long as nothing
-// that it was made from changes.
+// remote is the addresses of other nodes, and of pods that are not attached to this one, as they are wanted. It is kept as long as these are the
+// same; when only signatures of pods change, it is brought up to date.
 type remote struct {
 	addresses  []placed
-	index      map[netip.Addr]bool
 	signatures map[*signature]bool
 
 	// What it was made from.
@@ -16,39 +15,68 @@ type remote struct {
 	signed    uint64
 }
 
+// placed is what is wanted at an address.
 type placed struct {
 	address netip.Addr
 	want    wanted
+	by      *podState // whose claim that is; nil for nodes
+	means   *signature
+	// from is the endpoint that was there in the version of the installed endpoints.
+	from    endpoint
+	present bool
+	version uint64
 }
 
-func (r *remote) has(a netip.Addr) bool { return r.index[a] }
+func (r *remote) has(a netip.Addr) bool {
+	_, pod := r.elsewhere.claims[a]
+	return pod || r.nodes.elsewhere[a] != nil
+}
 
 // remote returns the addresses elsewhere. Signatures must have been computed.
 func (c *Compiler) remote(h *wishes) *remote {
-	if r := c.lastRemote; r != nil && r.elsewhere == h.elsewhere && r.networks == h.networks && r.nodes == h.nodeSignatures && r.signed == c.pods.signed {
+	r := c.lastRemote
+	switch {
+	case r == nil || r.elsewhere != h.elsewhere || r.networks != h.networks || r.nodes != h.nodeSignatures:
+		r = c.newRemote(h)
+	case r.signed == c.pods.signed:
 		return r
-	}
-	r := &remote{
-		addresses: make([]placed, 0, len(h.elsewhere.claims)), index: make(map[netip.Addr]bool, len(h.elsewhere.claims)),
-		signatures: map[*signature]bool{},
-		elsewhere:  h.elsewhere, networks: h.networks, nodes: h.nodeSignatures, signed: c.pods.signed,
-	}
-	for a, by := range h.elsewhere.claims {
-		if _, node := h.nodeSignatures.elsewhere[a]; !node {
-			r.add(a, c.wantedElsewhere(h, a, by))
+	default:
+		for i := range r.addresses {
+			if p := &r.addresses[i]; p.by != nil && p.by.signature != p.means {
+				p.want, p.means = c.wantedElsewhere(h, p.address, h.elsewhere.claims[p.address]), p.by.signature
+			}
 		}
 	}
-	for a, means := range h.nodeSignatures.elsewhere {
-		r.add(a, c.wantedNode(h.networks.at(a), means))
-	}
+	r.signed = c.pods.signed
+	r.collect()
 	c.lastRemote = r
 	return r
 }
 
-func (r *remote) add(a netip.Addr, want wanted) {
-	r.addresses, r.index[a] = append(r.addresses, placed{a, want}), true
-	if want.signature != nil {
-		r.signatures[want.signature] = true
+func (c *Compiler) newRemote(h *wishes) *remote {
+	r := &remote{
+		addresses: make([]placed, 0, len(h.elsewhere.claims)+len(h.nodeSignatures.elsewhere)),
+		elsewhere: h.elsewhere, networks: h.networks, nodes: h.nodeSignatures,
+	}
+	for a, by := range h.elsewhere.claims {
+		if h.nodeSignatures.elsewhere[a] == nil {
+			r.addresses = append(r.addresses, placed{address: a, want: c.wantedElsewhere(h, a, by), by: by.pod, means: by.pod.signature})
+		}
+	}
+	for a, means := range h.nodeSignatures.elsewhere {
+		r.addresses = append(r.addresses, placed{address: a, want: c.wantedNode(h.networks.at(a), means)})
+	}
+	return r
+}
+
+// collect gathers the signatures.
+func (r *remote) collect() {
+	r.signatures = map[*signature]bool{}
+	var last *signature
+	for i := range r.addresses {
+		if s := r.addresses[i].want.signature; s != last && s != nil {
+			r.signatures[s], last = true, s
+		}
 	}
 }
 

@@ -1,32 +1,43 @@
 package compile
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // sign gives every pod its signature for the distinctions in use, networks aside: those belong to addresses. Only what changed is matched: new
-// pods, and pods of relabelled namespaces, with every selector; all others with the selectors that came into use.
+// pods, and pods of relabelled namespaces, with every selector; others with the selectors that came into use, and only in namespaces that these,
+// or those that went out of use, can select.
 func (c *Compiler) sign(u *uses) {
-	allPeers, addedPeers := c.peersIn(u)
-	all, added := newNarrowed(allPeers), newNarrowed(addedPeers)
-	changed := !u.podsEqual(c.pods.uses)
+	before := c.pods.uses
 	c.pods.uses = u
-	for _, s := range c.pods.byPod {
-		switch {
-		case !s.hasAddresses():
-			continue
-		case s.signature == nil || s.labels != s.namespace.labels:
-			s.peers = s.peers[:0]
-			s.match(all)
-		case changed:
-			s.peers = slices.DeleteFunc(s.peers, func(id selectorID) bool { return !u.pods[id] })
-			s.match(added)
-		default:
+	all, added, removed := newNarrowed(c.selectorsIn(u.pods, nil)), newNarrowed(c.selectorsIn(u.pods, before.pods)), newNarrowed(c.selectorsIn(before.pods, u.pods))
+	names := !maps.Equal(u.names, before.names)
+	for _, ns := range c.pods.namespaces {
+		if !ns.changed && !names && len(added.of(ns))+len(removed.of(ns)) == 0 {
 			continue
 		}
-		s.labels = s.namespace.labels
-		if now := c.signatures.of(podKind, c.distinctions(s, u)); now != s.signature {
-			s.signature = now
-			c.pods.signed++
+		ns.changed = false
+		for s := range ns.pods {
+			c.signPod(s, u, all, added)
 		}
+	}
+}
+
+func (c *Compiler) signPod(s *podState, u *uses, all, added *narrowed) {
+	switch {
+	case !s.hasAddresses():
+		return
+	case s.stale:
+		s.peers, s.stale = s.peers[:0], false
+		s.match(all)
+	default:
+		s.peers = slices.DeleteFunc(s.peers, func(id selectorID) bool { return !u.pods[id] })
+		s.match(added)
+	}
+	if now := c.signatures.of(podKind, c.distinctions(s, u)); now != s.signature {
+		s.signature = now
+		c.pods.signed++
 	}
 }
 
@@ -54,16 +65,15 @@ func (n *narrowed) of(ns *namespaceState) []*selector {
 	return found
 }
 
-// peersIn returns the selectors of pods in use, and those among them that were not when signatures were last computed.
-func (c *Compiler) peersIn(u *uses) (all, added []*selector) {
-	for id := range u.pods {
-		sel := c.selectors.byID[id]
-		all = append(all, sel)
-		if !c.pods.uses.pods[id] {
-			added = append(added, sel)
+// selectorsIn returns the known selectors of these that are not among the others.
+func (c *Compiler) selectorsIn(these, others map[selectorID]bool) []*selector {
+	var list []*selector
+	for id := range these {
+		if sel := c.selectors.byID[id]; sel != nil && !others[id] {
+			list = append(list, sel)
 		}
 	}
-	return all, added
+	return list
 }
 
 // hasAddresses reports whether the pod can be an end of a flow: it is known, alive and in a network of its own.

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"maps"
 	"net/netip"
 )
 
@@ -36,7 +37,8 @@ type transition struct {
 	// fresh are the groups made here, with the group that each was made from (nil: from nothing, for openings).
 	fresh []freshGroup
 	// used are the groups that have endpoints or networks when all is done.
-	used map[*group]bool
+	used     map[*group]bool
+	lastUsed *group
 }
 
 // move is an endpoint that is open before and after.
@@ -70,34 +72,56 @@ func (c *Compiler) newTransition(h *wishes) *transition {
 // classify sorts addresses by what happens to them.
 func (t *transition) classify() {
 	seen := 0
-	see := func(a netip.Addr, want wanted) {
-		if t.classifyAddress(a, want) {
+	t.wishes.addresses(t.Compiler, func(a netip.Addr, want wanted) {
+		from, present := t.installed.endpoints[a]
+		if present {
 			seen++
 		}
-	}
-	t.wishes.addresses(t.Compiler, see)
+		t.classifyAddress(a, want, from, present)
+	})
+	shadowed := t.shadowed()
 	for i := range t.wishes.remote.addresses {
 		p := &t.wishes.remote.addresses[i]
-		if _, here := t.wishes.here[p.address]; !here && !t.wishes.nodes[p.address] {
-			see(p.address, p.want)
+		if len(shadowed) > 0 && shadowed[p.address] {
+			continue
 		}
+		if p.version != t.installed.version {
+			p.from, p.present = t.installed.endpoints[p.address]
+			p.version = t.installed.version
+		}
+		if p.present {
+			seen++
+		}
+		t.classifyAddress(p.address, p.want, p.from, p.present)
 	}
 	if seen == len(t.installed.endpoints) {
 		return
 	}
 	for a := range t.installed.endpoints {
 		if !t.wishes.claimed(a) {
-			t.classifyAddress(a, t.absent(t.wishes.networks.at(a)))
+			t.classifyAddress(a, t.absent(t.wishes.networks.at(a)), t.installed.endpoints[a], true)
 		}
 	}
 }
 
-// classifyAddress reports whether the address has an endpoint now.
-func (t *transition) classifyAddress(a netip.Addr, want wanted) bool {
-	from, present := t.installed.endpoints[a]
+// shadowed returns the remote addresses that are also this node's or an attachment's, which count more.
+func (t *transition) shadowed() map[netip.Addr]bool {
+	set := map[netip.Addr]bool{}
+	for a := range t.wishes.nodes {
+		set[a] = t.wishes.remote.has(a)
+	}
+	for a := range t.wishes.here {
+		set[a] = t.wishes.remote.has(a)
+	}
+	maps.DeleteFunc(set, func(_ netip.Addr, remote bool) bool { return !remote })
+	return set
+}
+
+// classifyAddress sorts an address that has an endpoint now, if present, namely from.
+func (t *transition) classifyAddress(a netip.Addr, want wanted, from endpoint, present bool) {
 	if !present {
 		if !want.present {
-			return false // That is its network's business.
+			return // That is its network's business.
 		}
 		from.group = t.installed.network(whole(a), t.reserved)
 	}
@@ -112,11 +136,17 @@ func (t *transition) classifyAddress(a netip.Addr, want wanted) bool {
 	case becomesClosed, wasClosed:
 		t.openings = append(t.openings, opening{a, want})
 	case t.stays(from, present, want):
-		t.used[from.group] = true
+		t.use(from.group)
 	default:
 		t.moves = append(t.moves, move{a, from, want, !present})
 	}
-	return present
+}
+
+// use notes that the group has endpoints or networks when all is done.
+func (t *transition) use(g *group) {
+	if g != t.lastUsed {
+		t.used[g], t.lastUsed = true, g
+	}
 }
 
 // shut closes an address at once.
