@@ -151,6 +151,23 @@ func TestRevokedAssociation(t *testing.T) {
 	}
 }
 
+// TestRevokedAfterHeartbeats: an association that the kernel took up by heartbeats of both ends, while both orientations were allowed, is cut as well. (When
+// one has acknowledged the other's, the kernel does not tell it from one that the first sender opened.)
+func TestRevokedAfterHeartbeats(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		a := b.associate(f)
+		b.isolate(b.a, 0, 0)
+		b.isolate(b.b, b.isolated[b.b].Ingress, 0)
+		b.deleteFlows(f)
+		b.wantPass(b.b, b.a, a.back(sctpHEARTBEAT))
+		b.wantPass(b.a, b.b, a.there(sctpHEARTBEAT))
+		b.wantPass(b.b, b.a, a.back(sctpHEARTBEAT))
+		rule := b.isolateIngress(b.b)
+		b.wantDrop(a.event(datapath.ReasonPickedUp, rule, false, true), b.b, a.back(sctpHEARTBEAT))
+		b.wantDrop(a.event(datapath.ReasonPickedUp, rule, false, false), b.a, a.there(sctpHEARTBEAT))
+	})
+}
+
 // TestForgottenAssociationResumes is the allowed counterpart: heartbeats bring it back when both orientations are allowed.
 func TestForgottenAssociationResumes(t *testing.T) {
 	bothFamilies(t, func(b *testbed, f family) {
