@@ -20,7 +20,7 @@ var errNo = errors.New("the answer is no")
 // Run runs the command line with these arguments, without the program's name, and returns the exit code.
 func Run(in io.Reader, out, err io.Writer, args ...string) int {
 	root := New(in, out, err)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // never nil: cobra would then take those of the process
 	return exitCode(root.Execute(), err)
 }
 

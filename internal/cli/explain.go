@@ -54,6 +54,9 @@ func explain(c *cobra.Command, paths []string, form *format, fromText, target st
 	if err != nil {
 		return usageError(c, "%w", err)
 	}
+	if _, given, err := manifest.SplitTarget(fromText); given != nil && err == nil {
+		return usageError(c, "%q: FROM takes no port: policies look at the port of TO", fromText)
+	}
 	w, err := world(c, paths)
 	if err != nil {
 		return err

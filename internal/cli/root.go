@@ -30,6 +30,8 @@ func verbs() []verb {
 		{groupAsk, matrixCommand()},
 		{groupAsk, diffCommand()},
 		{groupWrite, lintCommand()},
+		{groupWrite, convertCommand()},
+		{groupWrite, testCommand()},
 		{groupOther, versionCommand()},
 	}
 }
@@ -43,7 +45,16 @@ func New(in io.Reader, out, err io.Writer) *cobra.Command {
 
 Exit code: 0 yes, pass, no difference, no finding; 1 no, fail, a difference, a finding; 2 the command line or a manifest is wrong.`,
 		Example: `  # may the outsider reach the backend, and why not? (-f takes files, folders, and - for standard input)
-  hedgerow explain -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml tenant-b/outsider tenant-a/backend:80 # exit 1`,
+  hedgerow explain -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml tenant-b/outsider tenant-a/backend:80 # exit 1
+
+  # who reaches whom?
+  hedgerow matrix -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml
+
+  # what is probably not meant as it is written?
+  hedgerow lint -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml
+
+  # does what was promised hold?
+  hedgerow test examples/tenant-a`,
 		Args:         knownCommand,
 		RunE:         func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceUsage: true, SilenceErrors: true,

@@ -156,6 +156,25 @@ func (w *World) backing(e *End, s *policy.Service) (*End, error) {
 	return e, nil
 }
 
+// backingAt is backing for one cluster IP, which leads to addresses of its own family alone.
+func (w *World) backingAt(e *End, s *policy.Service, clusterIP netip.Addr) (*End, error) {
+	if _, err := w.backing(e, s); err != nil {
+		return nil, err
+	}
+	var ends []policy.End
+	for _, end := range e.Ends {
+		if a, has := inFamily(end, clusterIP.Is4()); has {
+			end.Address = a
+			ends = append(ends, end)
+		}
+	}
+	if len(ends) == 0 {
+		return nil, fmt.Errorf("service %s/%s: no pod behind it has an address of the family of %s", s.Namespace, s.Name, clusterIP)
+	}
+	e.Ends = ends
+	return e, nil
+}
+
 func labelWords(set map[string]string) string {
 	selector, err := policy.SelectLabels(set)
 	if err != nil {
@@ -175,7 +194,7 @@ func (w *World) endAt(text string, a netip.Addr) (*End, error) {
 		for _, ip := range s.ClusterIPs {
 			if clusterIP, err := netip.ParseAddr(ip); err == nil && clusterIP.Unmap() == a {
 				e.Note = fmt.Sprintf("%s is the cluster IP of Service %s/%s", a, s.Namespace, s.Name)
-				return w.backing(e, s)
+				return w.backingAt(e, s, a)
 			}
 		}
 	}
