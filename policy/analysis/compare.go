@@ -105,11 +105,14 @@ func (c *Comparison) share(side Side, src, dst *Group, f Family) bool {
 func (c *Comparison) inFamily(src, dst *Group, f Family) []Change {
 	var changes []Change
 	for _, s := range c.stretches(src, dst) {
-		before, after := c.verdict(Before, src, dst, f, s), c.verdict(After, src, dst, f, s)
-		if before.accepts() == after.accepts() {
+		opened := c.accepts(After, src, dst, f, s)
+		if c.accepts(Before, src, dst, f, s) == opened {
 			continue
 		}
-		change := Change{Src: src, Dst: dst, Opened: after.accepts(), Families: []Family{f}, Before: before, After: after}
+		change := Change{
+			Src: src, Dst: dst, Opened: opened, Families: []Family{f},
+			Before: c.verdict(Before, src, dst, f, s), After: c.verdict(After, src, dst, f, s),
+		}
 		i := slices.IndexFunc(changes, func(o Change) bool { return o.reasons() == change.reasons() })
 		if i < 0 {
 			i = len(changes)
@@ -160,7 +163,9 @@ func (c *Comparison) verdict(side Side, src, dst *Group, f Family, s stretch) *V
 	return &v
 }
 
-func (v *Verdict) accepts() bool { return v != nil && v.Action() == policy.Accept }
+func (c *Comparison) accepts(side Side, src, dst *Group, f Family, s stretch) bool {
+	return c.share(side, src, dst, f) && c.views[side].accepts(src.at[side], dst.at[side], f, s.protocol, s.First)
+}
 
 // reasons returns a text that is the same for changes with the same reasons.
 func (c Change) reasons() string {

@@ -75,14 +75,17 @@ func (v *view) side(e *endpoint, d policy.Direction) *side {
 	return s
 }
 
-// judge returns what one direction says about a flow from src to dst. policy.Evaluate decides.
-func (v *view) judge(d policy.Direction, src, dst *endpoint, f Family, protocol policy.Protocol, port uint16) policy.Judgement {
-	subject := src
-	flow := policy.Flow{Source: src.subject(f), Destination: dst.peer(f), Protocol: protocol, Port: port}
+// flow returns the flow from src to dst as one direction sees it, and the end whose policies count.
+func flow(d policy.Direction, src, dst *endpoint, f Family, protocol policy.Protocol, port uint16) (*endpoint, policy.Flow) {
 	if d == policy.Ingress {
-		subject = dst
-		flow.Source, flow.Destination = src.peer(f), dst.subject(f)
+		return dst, policy.Flow{Source: src.peer(f), Destination: dst.subject(f), Protocol: protocol, Port: port}
 	}
+	return src, policy.Flow{Source: src.subject(f), Destination: dst.peer(f), Protocol: protocol, Port: port}
+}
+
+// judge returns what one direction says about a flow from src to dst.
+func (v *view) judge(d policy.Direction, src, dst *endpoint, f Family, protocol policy.Protocol, port uint16) policy.Judgement {
+	subject, flow := flow(d, src, dst, f, protocol, port)
 	decision := policy.Evaluate(v.side(subject, d).set, flow)
 	j := decision.Egress
 	if d == policy.Ingress {
@@ -90,6 +93,16 @@ func (v *view) judge(d policy.Direction, src, dst *endpoint, f Family, protocol 
 	}
 	// The set has no policies of other pods, among which the nearest might be.
 	return policy.Judgement{Reason: j.Reason, Words: j.Words, Fault: j.Fault}
+}
+
+// accepts reports whether both directions accept a flow: the verdict without the words.
+func (v *view) accepts(src, dst *endpoint, f Family, protocol policy.Protocol, port uint16) bool {
+	subject, flowOut := flow(policy.Egress, src, dst, f, protocol, port)
+	if policy.Decide(v.side(subject, policy.Egress).set, flowOut).Egress.Action != policy.Accept {
+		return false
+	}
+	subject, flowIn := flow(policy.Ingress, src, dst, f, protocol, port)
+	return policy.Decide(v.side(subject, policy.Ingress).set, flowIn).Ingress.Action == policy.Accept
 }
 
 // Verdict is the answer for one flow between two groups: what each direction says, and why. It does not look for the nearest miss.
@@ -127,10 +140,10 @@ func (v *view) reach(src, dst *endpoint) Reach {
 }
 
 func (v *view) allowed(src, dst *endpoint, f Family) Ports {
-	allowed := Ports{other: v.verdict(src, dst, f, policy.OtherProtocols, 0).Action() == policy.Accept}
+	allowed := Ports{other: v.accepts(src, dst, f, policy.OtherProtocols, 0)}
 	for i, protocol := range numbered {
 		for _, s := range segments(v.cuts(src, dst, protocol)) {
-			if v.verdict(src, dst, f, protocol, s.First).Action() == policy.Accept {
+			if v.accepts(src, dst, f, protocol, s.First) {
 				allowed.ranges[i] = appendRange(allowed.ranges[i], s)
 			}
 		}
