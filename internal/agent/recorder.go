@@ -51,9 +51,9 @@ func objectOf(ref policy.Ref) *corev1.ObjectReference {
 	case policy.KindNetworkPolicy:
 		o.APIVersion, o.Kind = networkingv1.SchemeGroupVersion.String(), "NetworkPolicy"
 	case policy.KindClusterNetworkPolicy:
-		o.APIVersion, o.Kind = cnpv1alpha2.SchemeGroupVersion.String(), string(ref.Kind)
+		o.APIVersion, o.Kind = cnpv1alpha2.GroupVersion.String(), string(ref.Kind)
 	case policy.KindAdminNetworkPolicy, policy.KindBaselineAdminNetworkPolicy:
-		o.APIVersion, o.Kind = anpv1alpha1.SchemeGroupVersion.String(), string(ref.Kind)
+		o.APIVersion, o.Kind = anpv1alpha1.GroupVersion.String(), string(ref.Kind)
 	case KindNode:
 		o.APIVersion, o.Kind = "v1", "Node"
 	case KindPod:

@@ -30,7 +30,7 @@ func AlphaAPI() API {
 
 // ClusterAPIs are the APIs of policies for the whole cluster. Their objects have a status with conditions.
 func ClusterAPIs() []API {
-	newer, older := v1alpha2.SchemeGroupVersion, v1alpha1.SchemeGroupVersion
+	newer, older := schema.GroupVersion(v1alpha2.GroupVersion), schema.GroupVersion(v1alpha1.GroupVersion)
 	return []API{
 		{
 			Resource: newer.WithResource("clusternetworkpolicies"), Kind: policy.KindClusterNetworkPolicy, ObjectKind: "ClusterNetworkPolicy",
