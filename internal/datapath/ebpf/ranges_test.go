@@ -237,6 +237,39 @@ func TestOwnEntriesHideRangesOfAnyGroup(t *testing.T) {
 	})
 }
 
+// TestFlipsBetweenPortsAndRanges changes pod b's profile under traffic between one that names ports and one that has the same in blocks, while blocks of
+// other profiles come and go around them.
+func TestFlipsBetweenPortsAndRanges(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		byPort, byBlock := newEntries(50, datapath.AnyGroup, groupA, groupC), newEntries(50, datapath.AnyGroup, groupA, groupC)
+		for _, k := range allowedWays {
+			byPort.verdicts[k] = accept(51)
+			byBlock.span(k.Group, k.Protocol, int(k.Port), int(k.Port), accept(52))
+		}
+		byBlock.span(groupA, datapath.UDP, 1, 80, deny(53))
+		profiles := []datapath.Profile{{Ingress: b.write(byPort)}, {Ingress: b.write(byBlock), IngressRanges: true}}
+		b.refer(b.b, profiles[0])
+		tr := b.startTraffic(f)
+		for round := range 100 {
+			around, gone := &datapath.Change{PutRanges: map[datapath.RangeKey]datapath.Verdict{}}, &datapath.Change{}
+			for n := range uint32(200) {
+				k := datapath.RangeKey{
+					Profile: profiles[1].Ingress + datapath.ProfileID(n%50+1), Group: groupA, Protocol: datapath.UDP, Port: uint16(n) << 6, Bits: uint8(10 + n%7),
+				}
+				around.PutRanges[k] = deny(55)
+				gone.DeleteRanges = append(gone.DeleteRanges, k)
+			}
+			b.apply(around)
+			b.refer(b.b, profiles[(round+1)%2])
+			b.apply(gone)
+		}
+		tr.check(b)
+		if b.decided(51) == 0 || b.decided(52) == 0 {
+			t.Error("one of the profiles has decided nothing: this test tests nothing")
+		}
+	})
+}
+
 // TestRangeTagsAgree lets real packets meet blocks under random keys: found, or the packet would be dropped; and a torn one is a drop.
 func TestRangeTagsAgree(t *testing.T) {
 	t.Parallel()

@@ -173,3 +173,24 @@ func TestServiceMasqueradedEgress(t *testing.T) {
 		}
 	})
 }
+
+// TestServiceOfSCTP: an association through a Service is judged by the backend and its port, and its answers come back as the Service's.
+func TestServiceOfSCTP(t *testing.T) {
+	bothFamilies(t, func(b *testbed, f family) {
+		virtual, sctp := f.pick(virtual4, virtual6), probes[2]
+		b.node.Service(datapath.SCTP, netip.AddrPortFrom(virtual, 80), netip.AddrPortFrom(f.of(b.b), 8080))
+		b.isolateIngress(b.a)
+		b.isolateEgress(b.b)
+		rule := b.isolateIngress(b.b, port(groupA, datapath.SCTP, 80))
+		b.wantDrop(sctp.event(f, f.of(b.a), f.of(b.b), 8080, rule, false), b.a, sctp.packet(f.of(b.a), virtual, 80))
+
+		b.isolateIngress(b.b, port(groupA, datapath.SCTP, 8080))
+		client, front, back := netip.AddrPortFrom(f.of(b.a), clientPort), netip.AddrPortFrom(virtual, 80), netip.AddrPortFrom(f.of(b.b), 8080)
+		opened := b.b.Tap(func(s lab.Seen) bool { return s.Source == client && s.Destination == back && s.Type == sctpINIT })
+		answered := b.a.Tap(func(s lab.Seen) bool { return s.Source == front && s.Destination == client && s.Type == sctpINITACK })
+		b.a.Inject(association{client, front}.there(sctpINIT).Bytes())
+		lab.Eventually(t, "INIT to arrive at the backend", func() bool { return opened.Count() == 1 })
+		b.b.Inject(association{client, back}.back(sctpINITACK).Bytes())
+		lab.Eventually(t, "the answer to arrive as the Service's", func() bool { return answered.Count() == 1 })
+	})
+}
