@@ -67,7 +67,9 @@ func ParsePort(port, protocol string) (Port, error) {
 
 // isPortName follows RFC 6335, section 5.1, as far as it tells a name from a slip of the pen. Service ports may be longer than container ports.
 func isPortName(text string) bool {
-	return len(text) <= 63 && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	return len(text) <= 63 && strings.Trim(text, letters+"0123456789-") == "" && strings.ContainsAny(text, letters) &&
+		!strings.HasPrefix(text, "-") && !strings.HasSuffix(text, "-")
 }
 
 // SplitTarget splits TO[:PORT[/PROTOCOL]] and TO:ICMP. port is nil when none was written. IPv6 addresses with a port stand in brackets.
