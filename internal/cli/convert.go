@@ -59,9 +59,6 @@ func convertPolicies(c *cobra.Command, paths []string, to, form string, partial 
 		return err
 	}
 	r := converters[to](w)
-	for _, n := range r.Notes {
-		fmt.Fprintf(c.ErrOrStderr(), "%s\n", n)
-	}
 	for _, n := range r.Refused {
 		fmt.Fprintf(c.ErrOrStderr(), "%s\n", n)
 	}
@@ -70,6 +67,9 @@ func convertPolicies(c *cobra.Command, paths []string, to, form string, partial 
 	}
 	if err := r.Prove(w); err != nil {
 		return fmt.Errorf("convert: %w", err)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(c.ErrOrStderr(), "%s\n", n)
 	}
 	return printConverted(c, r, form)
 }

@@ -141,12 +141,12 @@ func (c *cnpConverter) rule(o *manifest.Object, np *networkingv1.NetworkPolicy, 
 	path := field.NewPath("spec", "egress").Index(i)
 	source, model := &np.Spec.Egress[i], &o.Policy.Rules[policy.Egress][i]
 	numbers, named := cnpPorts(model.Ports)
-	if len(named) > 0 {
-		c.result.note(o, path.Child("ports").String(), "a ClusterNetworkPolicy does not say the protocol of a port's name: a pod that gives a port of another protocol the same name is reached there too")
-	}
 	pods, networks := cnpPeers(np.Namespace, source.To, model.Peers)
 	if i := slices.IndexFunc(source.To, func(p networkingv1.NetworkPolicyPeer) bool { return p.IPBlock != nil }); i >= 0 && len(named) > 0 {
 		return nil, field.Forbidden(path.Child("to").Index(i).Child("ipBlock"), "a ClusterNetworkPolicy has no names of ports for networks; write the numbers of the ports")
+	}
+	if len(named) > 0 {
+		c.result.note(o, path.Child("ports").String(), "a ClusterNetworkPolicy does not say the protocol of a port's name: a pod that gives a port of another protocol the same name is reached there too")
 	}
 	if model.Peers == nil {
 		// Only pods have names of ports; numbers are for everybody.

@@ -55,7 +55,7 @@ func (r *Result) compare(c *analysis.Comparison) error {
 	if len(differences) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the converted policies would not mean the same: %s", first(differences, 3))
+	return fmt.Errorf("the converted policies would not mean the same (witnesses are made up for the proof): %s", first(differences, 3))
 }
 
 func first(texts []string, most int) string {
