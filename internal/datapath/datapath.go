@@ -45,10 +45,14 @@ type ProfileIndex uint16
 // such an address reaches every local pod.
 const NodeIndex ProfileIndex = 65535
 
+// OtherNodeIndex marks an address of another node. It is no place in the profiles table either. Such an address is a router's and no pod's: its ICMP
+// errors about connections of others pass with them.
+const OtherNodeIndex ProfileIndex = 65534
+
 // Endpoint is what the kernel knows of one address.
 type Endpoint struct {
 	Group GroupID
-	Index ProfileIndex // 0 unless the address belongs to a local pod or to the node
+	Index ProfileIndex // 0 unless the address belongs to a local pod or to a node
 }
 
 // Profile is the entry of one local pod. Ingress and Egress change together, in one word.

@@ -151,7 +151,7 @@ func TestDeletingMakesRoom(t *testing.T) {
 	}
 }
 
-// TestProfileIDsMustFit: 28 bits. The node has no profile.
+// TestProfileIDsMustFit: 28 bits. Nodes have no profile.
 func TestProfileIDsMustFit(t *testing.T) {
 	d := small(t)
 	for _, p := range []datapath.Profile{{Ingress: datapath.MaxProfileID + 1}, {Egress: datapath.MaxProfileID + 1}} {
@@ -159,7 +159,9 @@ func TestProfileIDsMustFit(t *testing.T) {
 			t.Errorf("%+v: no error", p)
 		}
 	}
-	if err := d.Apply(&datapath.Change{PutProfiles: map[datapath.ProfileIndex]datapath.Profile{datapath.NodeIndex: {}}}); err == nil {
-		t.Error("a profile at the node's index: no error")
+	for _, index := range []datapath.ProfileIndex{datapath.NodeIndex, datapath.OtherNodeIndex} {
+		if err := d.Apply(&datapath.Change{PutProfiles: map[datapath.ProfileIndex]datapath.Profile{index: {}}}); err == nil {
+			t.Errorf("a profile at index %d: no error", index)
+		}
 	}
 }

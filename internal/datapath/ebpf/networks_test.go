@@ -110,20 +110,32 @@ func TestNetworkOverPods(t *testing.T) {
 	})
 }
 
-// TestErrorOfARouterInANetwork: what an address may open by itself does not matter for errors about connections that are allowed.
-func TestErrorOfARouterInANetwork(t *testing.T) {
+// TestErrorOfARouter: what an address may open by itself does not matter for errors about connections that are allowed, if it is a router's: another node's,
+// or no endpoint at all. A pod elsewhere has no part in the connection.
+func TestErrorOfARouter(t *testing.T) {
 	bothFamilies(t, func(b *testbed, f family) {
 		c, _, _, inner := nested(f)
+		router, node, pod := inner.Addr().Next(), inner.Addr().Next().Next(), inner.Addr().Next().Next().Next()
 		c.PutNetworks[netip.PrefixFrom(f.of(b.world), f.of(b.world).BitLen())] = groupWide
+		c.PutEndpoints = map[netip.Addr]datapath.Endpoint{
+			node: {Group: groupMiddle, Index: datapath.OtherNodeIndex}, pod: {Group: groupMiddle},
+		}
 		b.apply(c)
-		b.isolateIngress(b.a)
+		rule := b.isolateIngress(b.a)
 		b.isolateEgress(b.a, port(groupWide, datapath.UDP, 80))
 		about := probes[1].packet(f.of(b.a), f.of(b.world), 80)
 		b.wantPass(b.a, b.world, about)
-		router := inner.Addr().Next()
 		for _, e := range icmpErrors {
 			b.wantPass(b.world, b.a, e.packet(f, router, f.of(b.a), about))
+			b.wantPass(b.world, b.a, e.packet(f, node, f.of(b.a), about))
+			b.wantDrop(probes[3].event(f, pod, f.of(b.a), 0, rule, false), b.world, e.packet(f, pod, f.of(b.a), about))
 		}
+		// Another node's own packets are judged like anybody's.
+		for _, p := range probes {
+			b.wantDrop(p.event(f, node, f.of(b.a), 80, rule, false), b.world, p.packet(node, f.of(b.a), 80))
+		}
+		b.isolateIngress(b.a, port(groupMiddle, datapath.UDP, 80))
+		b.wantPass(b.world, b.a, probes[1].packet(node, f.of(b.a), 80))
 	})
 }
 

@@ -33,8 +33,8 @@ func newProfileTable(m *cebpf.Map) (*profileTable, error) {
 
 // put writes a profile. The interface goes first: a word that is not 0 refers to it.
 func (t *profileTable) put(index datapath.ProfileIndex, p datapath.Profile) error {
-	if index == datapath.NodeIndex {
-		return fmt.Errorf("write profile %d: it marks the node's own addresses", index)
+	if index == datapath.NodeIndex || index == datapath.OtherNodeIndex {
+		return fmt.Errorf("write profile %d: it marks addresses of nodes", index)
 	}
 	if p.Ingress > datapath.MaxProfileID || p.Egress > datapath.MaxProfileID {
 		return fmt.Errorf("write profile %d: ids %d and %d do not fit into 28 bits", index, p.Ingress, p.Egress)

@@ -86,8 +86,8 @@ __noinline int load_end(struct end *e)
 	}
 	e->group = (__u32)word;
 	e->index = (word >> 32) & 0xffff;
-	if (e->index == NODE_INDEX) {
-		e->node = 1;
+	if (e->index == NODE_INDEX || e->index == OTHER_NODE_INDEX) {
+		e->node = e->index == NODE_INDEX;
 		e->index = 0;
 		return 0;
 	}

@@ -16,7 +16,7 @@ struct end {
 	__u32 egress;
 	__u32 ingress_ranges; /* the profile has entries in the table of ranges */
 	__u32 egress_ranges;
-	__u32 pod;       /* the address has an endpoint of its own and is not the node's */
+	__u32 pod;       /* the address has an endpoint of its own and is no node's */
 };
 
 /* Places in packet.ends. The last two are those of the connection that an ICMP error tells of. */

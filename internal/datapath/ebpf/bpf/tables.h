@@ -11,8 +11,9 @@
 /* datapath.go: reserved groups. */
 enum { GROUP_ANY = 0, GROUP_UNKNOWN = 1, GROUP_WORLD = 2, GROUP_LOCAL_UNKNOWN = 4, GROUP_BLOCKED = 5 };
 
-/* datapath.go: the index of an address that is this node's own. It is no place in the profiles table. */
+/* datapath.go: the indices of addresses that are this node's own, and other nodes'. They are no places in the profiles table. */
 #define NODE_INDEX 65535
+#define OTHER_NODE_INDEX 65534
 
 /* datapath.go: reasons. */
 enum {
