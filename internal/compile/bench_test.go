@@ -80,9 +80,34 @@ func cpu(b *testing.B) func() {
 
 func commit(c *Compiler, p *Plan) { c.Commit(len(p.Changes)) }
 
+// addBlocks adds 200 policies with an ipBlock and its excepts, as many of them nested, each in another namespace.
+func addBlocks(b *testing.B, w *World) {
+	for i := range 200 {
+		block := &policy.Network{CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{172, byte(16 + i%16), byte(i), 0}), 12+i%13).Masked()}
+		if i%4 == 0 {
+			block.Except = []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{172, byte(16 + i%16), byte(i), 128}), 26)}
+		}
+		p := &policy.Policy{
+			Ref: policy.Ref{Kind: policy.KindNetworkPolicy, Namespace: fmt.Sprintf("ns%d", i), Name: "blocks"}, Tier: policy.NetworkPolicy,
+			Subject: policy.PodSelector{Namespace: fmt.Sprintf("ns%d", i), Pods: policy.Everything()},
+		}
+		p.Isolates[policy.Egress] = true
+		p.Rules[policy.Egress] = []policy.Rule{{Action: policy.Accept, Peers: []policy.Peer{{Network: block}}, Ports: []policy.Port{{Protocol: policy.TCP, Number: 8000, End: 9000}}}}
+		w.Policies = append(w.Policies, p)
+	}
+}
+
 // BenchmarkIsolate is an update after one namespace's annotation was put or taken away.
-func BenchmarkIsolate(b *testing.B) {
+func BenchmarkIsolate(b *testing.B) { benchmarkIsolate(b, bigWorld(b)) }
+
+// BenchmarkIsolateBlocks is the same with networks in use.
+func BenchmarkIsolateBlocks(b *testing.B) {
 	w := bigWorld(b)
+	addBlocks(b, w)
+	benchmarkIsolate(b, w)
+}
+
+func benchmarkIsolate(b *testing.B, w *World) {
 	c := New(Options{})
 	commit(c, c.Update(w))
 	on, off := *w.Namespaces[40], *w.Namespaces[40]
@@ -93,6 +118,37 @@ func BenchmarkIsolate(b *testing.B) {
 		i++
 		if w.Namespaces[40] = &off; i%2 == 0 {
 			w.Namespaces[40] = &on
+		}
+		p := c.Update(w)
+		if p.Empty() {
+			b.Fatal("nothing changed")
+		}
+		commit(c, p)
+		if i%100 == 0 {
+			b.StopTimer()
+			for p := c.Sweep(); !p.Empty(); p = c.Sweep() {
+				commit(c, p)
+			}
+			b.StartTimer()
+		}
+	}
+}
+
+// BenchmarkBlock is an update after one ipBlock changed.
+func BenchmarkBlock(b *testing.B) {
+	w := bigWorld(b)
+	addBlocks(b, w)
+	c := New(Options{})
+	commit(c, c.Update(w))
+	last := len(w.Policies) - 40
+	one, two := *w.Policies[last], *w.Policies[last]
+	two.Rules[policy.Egress] = []policy.Rule{{Action: policy.Accept, Peers: []policy.Peer{{Network: &policy.Network{CIDR: netip.MustParsePrefix("172.20.1.0/25")}}}}}
+	i := 0
+	defer cpu(b)()
+	for b.Loop() {
+		i++
+		if w.Policies[last] = &two; i%2 == 0 {
+			w.Policies[last] = &one
 		}
 		p := c.Update(w)
 		if p.Empty() {
@@ -141,6 +197,7 @@ func BenchmarkNothing(b *testing.B) {
 // BenchmarkFirst is the first update of an agent that starts.
 func BenchmarkFirst(b *testing.B) {
 	w := bigWorld(b)
+	addBlocks(b, w)
 	defer cpu(b)()
 	for b.Loop() {
 		c := New(Options{})

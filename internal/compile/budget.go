@@ -243,45 +243,6 @@ func (b *budget) problems() []Problem {
 	return problems
 }
 
-// signatureSet is the signatures that the addresses of a world have. Sets with the same members are the same pointer, if one was made after the
-// other.
-type signatureSet struct{ members map[*signature]bool }
-
-func (c *Compiler) signaturesOf(h *wishes) *signatureSet {
-	set := &signatureSet{maps.Clone(h.remote.signatures)}
-	set.members[c.signatures.unknown] = true
-	for _, r := range h.networks.table {
-		if r.means != nil {
-			set.members[r.means] = true
-		}
-	}
-	h.addresses(c, func(_ netip.Addr, w wanted) {
-		if w.signature != nil {
-			set.members[w.signature] = true
-		}
-	})
-	if c.lastSet != nil && maps.Equal(c.lastSet.members, set.members) {
-		return c.lastSet
-	}
-	c.lastSet = set
-	return set
-}
-
-// size is how many entries the profile has for groups of these signatures.
-func (c *Compiler) size(p *profile, signatures *signatureSet) size {
-	if p.sizedFor != signatures {
-		p.sizedFor, p.size = signatures, size{}
-		any := c.anyRow(p)
-		p.size.add(any.size())
-		for s := range signatures.members {
-			if r := c.row(p, s); r != any {
-				p.size.add(r.size())
-			}
-		}
-	}
-	return p.size
-}
-
 // sizeOf is how many entries p would have if it were made of these clauses only.
 func (c *Compiler) sizeOf(p *profile, clauses []*clause, signatures *signatureSet) size {
 	if len(clauses) == 0 {

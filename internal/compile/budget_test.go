@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -9,42 +11,118 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// TestBudget: a policy that needs more of the verdict table than there is closes its own pods, and only these.
-func TestBudget(t *testing.T) {
+// cramped drives a compiler with little room.
+type cramped struct {
+	small
+	tables   *datapathtest.Tables
+	compiler *Compiler
+	friend   *policy.Pod
+	pods     []*policy.Pod
+}
+
+func newCrampedTables(t *testing.T, o Options) *cramped {
 	s := small{t}
-	modest, greedy := s.allow("modest", 80), s.allow("greedy", 80)
-	for port := range uint16(100) {
-		greedy.Rules[policy.Ingress][0].Ports = append(greedy.Rules[policy.Ingress][0].Ports, policy.Port{Protocol: policy.TCP, Number: 1000 + port})
+	c := &cramped{small: s, tables: datapathtest.New(), compiler: New(o), friend: s.pod("10.244.1.1", "k", "x")}
+	c.pods = []*policy.Pod{s.pod("10.244.0.1", "app", "modest"), s.pod("10.244.0.2", "app", "greedy"), c.friend}
+	return c
+}
+
+// expect goes to a world with these policies and says whether the friend then reaches the modest and the greedy pod at port 80, and which problems
+// the plan must tell.
+func (c *cramped) expect(when string, modest, greedy bool, problems []string, policies ...*policy.Policy) {
+	c.t.Helper()
+	w := c.world(c.pods, policies...)
+	plan := c.compiler.Update(w)
+	for i := range plan.Changes {
+		if err := c.tables.Apply(&plan.Changes[i]); err != nil {
+			c.t.Fatalf("%s: apply: %v", when, err)
+		}
 	}
-	friend := s.pod("10.244.1.1", "k", "x")
-	pods := []*policy.Pod{s.pod("10.244.0.1", "app", "modest"), s.pod("10.244.0.2", "app", "greedy"), friend}
-	tables, c := datapathtest.New(), New(Options{MaxVerdicts: 50})
-	expect := func(when string, plan *Plan, toGreedy bool, problems int) {
-		t.Helper()
-		for i := range plan.Changes {
-			if err := tables.Apply(&plan.Changes[i]); err != nil {
-				t.Fatalf("%s: apply: %v", when, err)
+	c.compiler.Commit(len(plan.Changes))
+	for i, want := range []bool{modest, greedy} {
+		f := datapathtest.Flow{Source: c.friend.Addresses[0], Destination: c.pods[i].Addresses[0], Protocol: datapath.TCP, Port: 80}
+		if got := c.tables.Judge(f).Accepts(); got != want {
+			c.t.Errorf("%s: to %s: got %t, want %t", when, c.pods[i].Labels["app"], got, want)
+		}
+	}
+	if len(plan.Problems) != len(problems) {
+		c.t.Fatalf("%s: problems %+v, want %d", when, plan.Problems, len(problems))
+	}
+	for i, p := range plan.Problems {
+		if !strings.Contains(p.Message, problems[i]) {
+			c.t.Errorf("%s: problem %q, want %q in it", when, p.Message, problems[i])
+		}
+	}
+	if again := c.compiler.Update(w); !again.Empty() {
+		c.t.Errorf("%s: the same world again changes something: %+v", when, again.Changes)
+	}
+	c.compiler.Commit(0)
+}
+
+// TestBudget: a policy that needs more of a table than there is closes its own pods, and only these, and opens them again when it needs less.
+func TestBudget(t *testing.T) {
+	peer := func(network string, except ...string) policy.Peer {
+		return policy.Peer{Network: &policy.Network{CIDR: netip.MustParsePrefix(network), Except: prefixList(except...)}}
+	}
+	for _, test := range []struct {
+		name    string
+		options Options
+		grow    func(r *policy.Rule)
+		problem string
+	}{
+		{"verdicts", Options{MaxVerdicts: 60}, func(r *policy.Rule) {
+			for port := range uint16(100) {
+				r.Ports = append(r.Ports, policy.Port{Protocol: policy.TCP, Number: 1000 + 2*port})
 			}
-		}
-		c.Commit(len(plan.Changes))
-		for i, want := range []bool{true, toGreedy} {
-			f := datapathtest.Flow{Source: friend.Addresses[0], Destination: pods[i].Addresses[0], Protocol: datapath.TCP, Port: 80}
-			if got := tables.Judge(f).Accepts(); got != want {
-				t.Errorf("%s: to %s: got %t, want %t", when, pods[i].Labels["app"], got, want)
+		}, "entries of the verdict table, which has room for 60 in all, for ingress; until it needs fewer it allows nothing"},
+		{"ranges", Options{MaxRanges: 20}, func(r *policy.Rule) {
+			for port := range uint16(30) {
+				r.Ports = append(r.Ports, policy.Port{Protocol: policy.TCP, Number: 1024 + 32*port, End: 1031 + 32*port})
 			}
+		}, "entries of the table of port ranges, which has room for 20 in all"},
+		{"networks", Options{MaxNetworks: 20}, func(r *policy.Rule) {
+			for i := range 30 {
+				r.Peers = append(r.Peers, peer(fmt.Sprintf("192.0.2.%d/32", 2*i)))
+			}
+		}, "needs 30 entries of the table of networks, which has room for 20 in all"},
+		{"networks inside one another", Options{MaxNetworks: 40}, func(r *policy.Rule) {
+			for i := range 102 {
+				r.Peers = append(r.Peers, peer("0.0.0.0/0", fmt.Sprintf("192.0.2.%d/32", 2*(i%34)), fmt.Sprintf("192.0.2.%d/32", 2*(i%34+1+i/34))))
+			}
+		}, "entries of the table of networks"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCrampedTables(t, test.options)
+			modest, greedy := c.allow("modest", 80), c.allow("greedy", 80)
+			modest.Rules[policy.Ingress][0].Peers = append(modest.Rules[policy.Ingress][0].Peers, peer("198.51.100.0/24"))
+			test.grow(&greedy.Rules[policy.Ingress][0])
+			c.expect("too much", true, false, []string{test.problem}, modest, greedy)
+			c.expect("less", true, true, nil, modest, c.allow("greedy", 80))
+		})
+	}
+}
+
+// TestBudgetOfClusterPolicies: a cluster policy that is too much is shut itself, not the namespaces whose pods it selects. What it accepts it
+// accepts no more; where it denies or passes, it denies.
+func TestBudgetOfClusterPolicies(t *testing.T) {
+	wide := func(action policy.Action) *policy.Policy {
+		p := &policy.Policy{Ref: policy.Ref{Kind: policy.KindClusterNetworkPolicy, Name: "wide"}, Tier: policy.Admin,
+			Subject: policy.PodSelector{Namespaces: policy.Everything(), Pods: policy.Everything()}}
+		r := policy.Rule{Action: action, Peers: []policy.Peer{}, Index: 3}
+		for i := range 30 {
+			r.Peers = append(r.Peers, policy.Peer{Network: &policy.Network{CIDR: netip.MustParsePrefix(fmt.Sprintf("192.0.2.%d/32", 2*i))}})
 		}
-		if len(plan.Problems) != problems {
-			t.Errorf("%s: problems %+v, want %d", when, plan.Problems, problems)
+		for port := range uint16(100) {
+			r.Ports = append(r.Ports, policy.Port{Protocol: policy.TCP, Number: 1000 + 2*port})
 		}
+		p.Rules[policy.Ingress] = []policy.Rule{{Action: policy.Accept, Ports: r.Ports[:1]}, r}
+		return p
 	}
-	plan := c.Update(s.world(pods, modest, greedy))
-	expect("greedy", plan, false, 1)
-	if p := plan.Problems; len(p) == 1 && (len(p[0].Pods) != 1 || p[0].Pods[0] != "a/10.244.0.2" || !strings.Contains(p[0].Message, "entries of the verdict table")) {
-		t.Errorf("problem %+v", p[0])
+	for _, o := range []Options{{MaxVerdicts: 80}, {MaxNetworks: 20}} {
+		c := newCrampedTables(t, o)
+		modest, greedy := c.allow("modest", 80), c.allow("greedy", 80)
+		c.expect("accepts too much", true, true, []string{"ClusterNetworkPolicy wide"}, modest, greedy, wide(policy.Accept))
+		c.expect("denies too much", false, false, []string{"it denies everything"}, modest, greedy, wide(policy.Deny))
+		c.expect("is gone", true, true, nil, modest, greedy)
 	}
-	if again := c.Update(s.world(pods, modest, greedy)); !again.Empty() {
-		t.Errorf("the same world again changes something: %+v", again.Changes)
-	}
-	greedy = s.allow("greedy", 80)
-	expect("content with less", c.Update(s.world(pods, modest, greedy)), true, 0)
 }

@@ -100,6 +100,7 @@ func New(options Options) *Compiler {
 		reasons:    newReasons(options.MaxRules),
 		pods:       newPods(),
 		nodes:      newNodes(),
+		lastSet:    &signatureSet{},
 		installed:  newInstalled(),
 		groupIDs:   newIDs(uint32(datapath.FirstGroup), math.MaxUint32),
 		profileIDs: newIDs(1, uint32(datapath.MaxProfileID)),

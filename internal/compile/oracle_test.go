@@ -71,7 +71,7 @@ func TestEveryWrite(t *testing.T) {
 		w.edit()
 		for range rapid.IntRange(1, 6).Draw(t, "worlds") {
 			world := w.world()
-			if rapid.IntRange(0, 4).Draw(t, "stop") == 0 {
+			if !w.onlyNode && rapid.IntRange(0, 4).Draw(t, "stop") == 0 {
 				j.stop(t, world, w.onlyPolicies)
 				switch rapid.SampledFrom([]string{"on", "back", "policies back", "elsewhere"}).Draw(t, "then") {
 				case "back":
@@ -79,7 +79,7 @@ func TestEveryWrite(t *testing.T) {
 				case "policies back":
 					w.restorePolicies(before)
 				case "elsewhere":
-					w.edit()
+					w.edits()
 				}
 				world = w.world()
 				w.onlyPolicies = false

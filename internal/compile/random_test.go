@@ -67,8 +67,8 @@ type randomWorld struct {
 	nodes       map[string]*policy.Node
 	counter     int
 	local       []netip.Prefix
-	// onlyPolicies: the last edits touched nothing else.
-	onlyPolicies bool
+	// onlyPolicies, onlyNode: the last edits touched nothing else than policies, and this node's addresses.
+	onlyPolicies, onlyNode bool
 }
 
 func newRandomWorld(t *rapid.T) *randomWorld {
@@ -83,8 +83,11 @@ func newRandomWorld(t *rapid.T) *randomWorld {
 	for range rapid.IntRange(0, 8).Draw(t, "pods") {
 		w.addPod()
 	}
-	for range rapid.IntRange(0, 3).Draw(t, "nodes") {
-		w.putNode()
+	if rapid.Bool().Draw(t, "this node") {
+		w.putNode("here", ownPool)
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "nodes") {
+		w.putNode(rapid.SampledFrom([]string{"there", "third"}).Draw(t, "node"), nodePool)
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "policies") {
 		w.putPolicy()
@@ -112,8 +115,17 @@ func (w *randomWorld) world() *World {
 	return world
 }
 
-// edit changes the world in up to four ways at once.
+// edit changes the world: now and then this node's own addresses, otherwise in up to four ways at once. This node's change alone: see transition.
 func (w *randomWorld) edit() {
+	if w.onlyNode = rapid.IntRange(0, 11).Draw(w.t, "this node") == 0; w.onlyNode {
+		w.onlyPolicies = false
+		w.putNode("here", ownPool)
+		return
+	}
+	w.edits()
+}
+
+func (w *randomWorld) edits() {
 	edits := []struct {
 		name     string
 		do       func()
@@ -131,7 +143,7 @@ func (w *randomWorld) edit() {
 		{"steal address", w.stealAddress, false},
 		{"terminate", w.terminate, false},
 		{"recreate", w.recreate, false},
-		{"put node", w.putNode, false},
+		{"put node", func() { w.putNode(rapid.SampledFrom([]string{"there", "third"}).Draw(w.t, "node"), nodePool) }, false},
 		{"delete node", w.deleteNode, false},
 		{"change ranges", w.changeRanges, false},
 	}
@@ -244,20 +256,14 @@ func (w *randomWorld) changeRanges() {
 }
 
 // putNode adds or replaces a node. Two nodes may claim one address, but nobody else claims this node's.
-func (w *randomWorld) putNode() {
-	n := &policy.Node{Name: rapid.SampledFrom([]string{"here", "there", "third"}).Draw(w.t, "node"), Labels: w.labels("node labels")}
-	pool := nodePool
-	if n.Name == "here" {
-		pool = ownPool
-	}
+func (w *randomWorld) putNode(name string, pool []netip.Addr) {
+	n := &policy.Node{Name: name, Labels: w.labels("node labels")}
 	n.Addresses = rapid.SliceOfN(rapid.SampledFrom(pool), 0, 3).Draw(w.t, "node addresses")
 	w.nodes[n.Name] = n
 }
 
 func (w *randomWorld) deleteNode() {
-	if len(w.nodes) > 0 {
-		delete(w.nodes, rapid.SampledFrom(sortedKeys(w.nodes)).Draw(w.t, "node"))
-	}
+	delete(w.nodes, rapid.SampledFrom([]string{"there", "third"}).Draw(w.t, "node"))
 }
 
 // restorePolicies undoes what happened to policies and isolations, and to nothing else.

@@ -16,13 +16,6 @@ type row struct {
 	blocks  []block
 }
 
-// size is what a row needs of the tables of verdicts and of ranges.
-type size struct{ verdicts, ranges int }
-
-func (s *size) add(o size) { s.verdicts, s.ranges = s.verdicts+o.verdicts, s.ranges+o.ranges }
-
-func (s *size) subtract(o size) { s.verdicts, s.ranges = s.verdicts-o.verdicts, s.ranges-o.ranges }
-
 func (r *row) size() size { return size{len(r.entries), len(r.blocks)} }
 
 type entry struct {

@@ -19,6 +19,9 @@ import (
 //	appear     addresses that were closed are opened. Everything that they can reach, or that can reach them, is as it will be, except:
 //	part       addresses are this node's no more.
 //	unblock    addresses that were blocked are opened.
+//
+// One thing is not kept apart: while an address becomes, or ceases to be, this node's, and in the same transition another one in this node's pod
+// range gets or loses its pod, the two may reach each other for a moment as a node and a range without pods do.
 type transition struct {
 	*Compiler
 	wishes *wishes
