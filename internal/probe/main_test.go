@@ -6,4 +6,7 @@ import (
 	"github.com/hedgerow-net/hedgerow/internal/lab"
 )
 
-func TestMain(m *testing.M) { lab.Main(m) }
+func TestMain(m *testing.M) {
+	play()
+	lab.Main(m)
+}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -185,5 +187,70 @@ func TestLayOutRefusesTwoClaims(t *testing.T) {
 	want := "lay out nodes: 10.0.0.1 is the address of both shop/web and shop/thief, and nothing passes there until one of them gives it up"
 	if err == nil || err.Error() != want {
 		t.Errorf("layOut() = %v", cmp.Diff(want, err))
+	}
+}
+
+// TestRejected: a refusal is neither an answer nor a drop. The nodes are made to refuse what goes to the stranger.
+func TestRejected(t *testing.T) {
+	s := newSet(t)
+	if err := s.Update(shop(), strangers()); err != nil {
+		t.Fatal(err)
+	}
+	var flows []Flow
+	for i, a := range ends["stranger"] {
+		refuse := &netlink.Route{Dst: ipNet(single(netip.MustParseAddr(a))), Type: unix.RTN_UNREACHABLE}
+		if err := s.nodes[0].handle.RouteAdd(refuse); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range protocols {
+			flows = append(flows, Flow{netip.MustParseAddr(ends["web"][i]), netip.MustParseAddr(a), p.Protocol, p.port})
+		}
+	}
+	answers, err := s.Probe(context.Background(), flows, make([]bool, len(flows)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range answers {
+		if a.Outcome != Rejected {
+			t.Errorf("%s: %s, want rejected", flows[i], a.Outcome)
+		}
+	}
+}
+
+// TestReason: the datapath's word about a drop comes with the answer.
+func TestReason(t *testing.T) {
+	s := newSet(t)
+	if err := s.Update(shop(onlyFrom("web", "db", 80)), Strangers{}); err != nil {
+		t.Fatal(err)
+	}
+	f := Flow{netip.MustParseAddr("10.99.0.1"), netip.MustParseAddr("10.0.0.2"), policy.UDP, 80}
+	answers, err := s.Probe(context.Background(), []Flow{f}, nil)
+	want := Answer{Dropped, "Denied: ingress of 10.0.0.2 is isolated by NetworkPolicy shop/web-to-db and no policy allows UDP 80 from 10.99.0.1"}
+	if err != nil || answers[0] != want {
+		t.Errorf("Probe() = %+v, %v, want %+v", answers, err, want)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	four, six := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")
+	for _, test := range []struct {
+		flow Flow
+		want string
+	}{
+		{Flow{four, four, policy.TCP, 80}, ""},
+		{Flow{six, six, policy.OtherProtocols, 0}, ""},
+		{Flow{four, six, policy.TCP, 80}, "probe: 10.0.0.1 and fd00::1 are of different families"},
+		{Flow{four, four, policy.UDP, 0}, "probe: UDP needs a port"},
+		{Flow{netip.Addr{}, four, policy.TCP, 80}, "probe: one end has no address of the other's family"},
+		{Flow{four, netip.MustParseAddr("127.0.0.1"), policy.TCP, 80}, "probe: 127.0.0.1 is no address that packets are routed to"},
+		{Flow{six, netip.MustParseAddr("fe80::1"), policy.TCP, 80}, "probe: fe80::1 is no address that packets are routed to"},
+	} {
+		got := ""
+		if err := test.flow.Check(); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", test.flow, got, test.want)
+		}
 	}
 }

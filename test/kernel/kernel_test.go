@@ -190,7 +190,12 @@ func (w *world) flows(read *manifest.World) ([]flow, error) {
 	drawn := map[string]bool{}
 	var all []flow
 	for range 4 * flowsPerWorld {
-		f := flow{from: pick(w, ends...), to: pick(w, ends...), port: manifest.Port{Protocol: pick(w, policy.Protocols[:]...)}}
+		from, to := ends, ends
+		if w.chance(50) {
+			// Policies are about pods: at least half of the flows go between two of them.
+			from, to = ends[:len(w.pods)], ends[:len(w.pods)]
+		}
+		f := flow{from: pick(w, from...), to: pick(w, to...), port: manifest.Port{Protocol: pick(w, policy.Protocols[:]...)}}
 		if f.port.Protocol != policy.OtherProtocols {
 			f.port.Number = pick(w, ports...)
 		}

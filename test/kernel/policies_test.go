@@ -18,9 +18,9 @@ func (w *world) policy() object {
 // selector is a label selector with any operator; sometimes it selects everything.
 func (w *world) selector() object {
 	switch w.IntN(10) {
-	case 0, 1:
+	case 0, 1, 2:
 		return object{}
-	case 2, 3, 4, 5:
+	case 3, 4, 5:
 		return object{"matchLabels": object{pick(w, "app", "team"): pick(w, "a", "b", "c")}}
 	case 6:
 		return object{"matchLabels": object{"app": pick(w, "a", "b")}, "matchExpressions": []object{w.expression()}}

@@ -40,7 +40,7 @@ func newWorld(seed uint64) *world {
 		w.pods = append(w.pods, w.pod(i))
 	}
 	w.strangers = w.addresses([]string{"203.0.113.7", "203.0.113.200", "198.51.100.1"}, []string{"2001:db8::7", "2001:db8:1::1", "fd00:77::1"})
-	for range w.IntN(7) {
+	for range w.IntN(10) {
 		w.policies = append(w.policies, w.policy())
 	}
 	return w
