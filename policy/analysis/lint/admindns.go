@@ -62,7 +62,7 @@ func (v *view) askers() []*policy.Pod {
 	if !v.HasWorkloads() {
 		return []*policy.Pod{nobody()}
 	}
-	return v.filter(func(_ *policy.Namespace, pod *policy.Pod) bool { return !pod.HostNetwork && !pod.Terminated })
+	return v.filter("", func(_ *policy.Namespace, pod *policy.Pod) bool { return !pod.HostNetwork && !pod.Terminated })
 }
 
 func nobody() *policy.Pod { return &policy.Pod{Namespace: "any-namespace", Name: "any-pod"} }

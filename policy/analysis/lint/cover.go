@@ -10,7 +10,7 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// covers reports whether a rule with the subject s matches, for the same pods, every flow that the rule r with the subject of l does. It looks at
+// covers reports whether one line matches, for the same pods, every flow that the other does. It looks at
 // selectors, not at the pods of today, so that the answer stays true when pods come.
 func (v *view) covers(by, l line) bool {
 	return by.direction == l.direction && v.coversSelector(&by.policy.Subject, &l.policy.Subject) &&
@@ -40,7 +40,21 @@ func (v *view) coversPeer(by, p policy.Peer) bool {
 }
 
 func (v *view) coversSelector(by, s *policy.PodSelector) bool {
-	return v.coversNamespaces(by, s) && implies(s.Pods, by.Pods)
+	return v.coversNamespaces(by, s) && v.implies(s.Pods, by.Pods)
+}
+
+// implies remembers what the function of that name found.
+func (v *view) implies(a, b policy.Selector) bool {
+	if a.IsEverything() || b.IsEverything() || matchesNothing(a) || matchesNothing(b) {
+		return implies(a, b)
+	}
+	key := [2]string{a.String(), b.String()}
+	implied, known := v.implied[key]
+	if !known {
+		implied = implies(a, b)
+		v.implied[key] = implied
+	}
+	return implied
 }
 
 // coversNamespaces compares the namespaces of two selectors. A namespace that is named has the labels of today.
@@ -52,9 +66,9 @@ func (v *view) coversNamespaces(by, s *policy.PodSelector) bool {
 		ns := v.namespaces[s.Namespace]
 		return ns != nil && by.Namespaces.Matches(ns.Labels) || by.Namespaces.IsEverything()
 	case by.Namespace != "":
-		return implies(s.Namespaces, namedNamespace(by.Namespace))
+		return v.implies(s.Namespaces, namedNamespace(by.Namespace))
 	}
-	return implies(s.Namespaces, by.Namespaces)
+	return v.implies(s.Namespaces, by.Namespaces)
 }
 
 // namedNamespace selects the namespace by the label that every namespace has (KEP-2161).

@@ -63,7 +63,7 @@ func (v *view) near(p *policy.Policy) []*policy.Policy {
 func (v *view) resolves(policies []*policy.Policy) bool {
 	for _, p := range policies {
 		for i := range p.Rules[policy.Egress] {
-			if v.allowsDNS(line{p, policy.Egress, &p.Rules[policy.Egress][i]}) {
+			if v.allowsDNS(line{policy: p, direction: policy.Egress, Rule: &p.Rules[policy.Egress][i]}) {
 				return true
 			}
 		}

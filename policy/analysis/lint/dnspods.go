@@ -30,7 +30,7 @@ func (v *view) system() *policy.Namespace {
 
 // dnsPods returns the DNS pods of the world: those of namespace kube-system and those behind a Service with port 53 of UDP.
 func (v *view) dnsPods() []*policy.Pod {
-	return v.filter(func(_ *policy.Namespace, pod *policy.Pod) bool { return v.isDNS(pod) })
+	return v.filter("", func(_ *policy.Namespace, pod *policy.Pod) bool { return v.isDNS(pod) })
 }
 
 func (v *view) isDNS(pod *policy.Pod) bool {

@@ -24,6 +24,7 @@ func TestShadowed(t *testing.T) {
 shop/p spec.ingress[0]: the rule (Accept everything from every pod of namespace shop) never decides: spec.ingress[0] of ClusterNetworkPolicy q ` +
 			`(Deny everything from every pod of every namespace) matches all of it before | remove the rule, or move it before the other`},
 		{"the exception comes first", objects(shop, admin("p", "1", fromOps+", "+denyAll)), ""},
+		{"an earlier tier passes some of it", objects(shop, admin("q", "1", "{action: Pass, from: [{namespaces: {matchLabels: {team: a}}}]}, "+denyAll), netpol("shop/p", "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]")), ""},
 		{"an earlier tier passes", objects(shop, admin("q", "1", "{action: Pass, from: [{namespaces: {}}]}"), netpol("shop/p", "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]")), ""},
 		{"the rule also lets in what is outside", objects(shop, admin("q", "1", denyAll), netpol("shop/p", "podSelector: {}, ingress: [{}]")), ""},
 		{"other subject", objects(shop, cnp("q", "tier: Admin, priority: 1, subject: {namespaces: {matchLabels: {team: b}}}, ingress: ["+denyAll+"]"), netpol("shop/p", "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]")), ""},

@@ -12,7 +12,7 @@ import (
 // (spec.priority: "the behavior is undefined"); Hedgerow takes the first by name.
 func (v *view) equalPriorities() []Finding {
 	var found []Finding
-	lines := slices.Collect(v.lines())
+	lines := slices.DeleteFunc(slices.Collect(v.lines()), func(l line) bool { return l.policy.Tier == policy.NetworkPolicy })
 	for i, l := range lines {
 		for _, other := range lines[:i] {
 			if v.conflict(other, l) {
@@ -28,7 +28,7 @@ func (v *view) equalPriorities() []Finding {
 
 func (v *view) conflict(a, b line) bool {
 	return a.direction == b.direction && a.policy != b.policy && a.Action != b.Action &&
-		a.policy.Tier == b.policy.Tier && a.policy.Tier != policy.NetworkPolicy && a.policy.Priority == b.policy.Priority &&
+		a.policy.Tier == b.policy.Tier && a.policy.Priority == b.policy.Priority &&
 		v.overlap(&a.policy.Subject, &b.policy.Subject) && v.peersOverlap(a.Peers, b.Peers) && portsOverlap(a.Ports, b.Ports)
 }
 

@@ -11,15 +11,12 @@ import (
 // their rule contains.
 func (v *view) redundant() []Finding {
 	var found []Finding
-	lines := slices.Collect(v.lines())
-	for i, l := range lines {
+	for l := range v.lines() {
+		rivals := v.rivals(l)
 		// Of two rules that do the same the second is superfluous.
-		j := slices.IndexFunc(lines, func(by line) bool { return v.replaces(by, l) && !v.covers(l, by) })
-		if j < 0 {
-			j = slices.IndexFunc(lines[:i], func(by line) bool { return v.replaces(by, l) })
-		}
-		if j >= 0 {
-			found = append(found, superfluous(l, lines[j]))
+		i := slices.IndexFunc(rivals, func(by line) bool { return v.replaces(by, l) && (by.place < l.place || !v.covers(l, by)) })
+		if i >= 0 {
+			found = append(found, superfluous(l, rivals[i]))
 			continue
 		}
 		found = append(found, v.redundantPeers(l)...)
@@ -29,7 +26,7 @@ func (v *view) redundant() []Finding {
 }
 
 func superfluous(l, by line) Finding {
-	message := fmt.Sprintf("the rule (%s) is redundant: %s (%s) does the same", l.Words(l.direction), place(by), by.Words(by.direction))
+	message := fmt.Sprintf("the rule (%s) is redundant: %s (%s) does the same", l.Words(l.direction), nameOf(by), by.Words(by.direction))
 	return l.finding(l.Field, message, "remove the rule")
 }
 
@@ -41,7 +38,7 @@ func (v *view) replaces(by, l line) bool {
 	if by.policy.Tier == policy.NetworkPolicy && l.policy.Tier == policy.NetworkPolicy {
 		return true
 	}
-	return decidesBefore(by, l) && policy.Compare(by.policy, l.policy) <= 0 && (by.policy != l.policy || by.Index < l.Index)
+	return v.decidesBefore(by, l)
 }
 
 // redundantPeers: of two equal peers the second is superfluous.

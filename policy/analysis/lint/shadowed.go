@@ -10,11 +10,10 @@ import (
 // shadowed finds rules that never decide, because an earlier rule of the tier, or one of an earlier tier, decides otherwise about all that they match.
 func (v *view) shadowed() []Finding {
 	var found []Finding
-	lines := slices.Collect(v.lines())
-	for i, l := range lines {
-		for _, by := range lines[:i] {
-			if by.Action != l.Action && decidesBefore(by, l) && v.covers(by, l) {
-				message := fmt.Sprintf("the rule (%s) never decides: %s (%s) matches all of it before", l.Words(l.direction), place(by), by.Words(by.direction))
+	for l := range v.lines() {
+		for _, by := range v.rivals(l) {
+			if by.Action != l.Action && v.covers(by, l) && v.decidesBefore(by, l) {
+				message := fmt.Sprintf("the rule (%s) never decides: %s (%s) matches all of it before", l.Words(l.direction), nameOf(by), by.Words(by.direction))
 				found = append(found, l.finding(l.Field, message, "remove the rule, or move it before the other"))
 				break
 			}
@@ -23,13 +22,16 @@ func (v *view) shadowed() []Finding {
 	return found
 }
 
-// decidesBefore reports whether a flow that both lines match never comes to the second. In tier NetworkPolicy there is no order.
-func decidesBefore(by, l line) bool {
+// decidesBefore reports whether a flow that both lines match never comes to the second. In tier NetworkPolicy there is no order. What an earlier rule
+// passes on comes to the next tier in spite of later rules, so where there is such a rule nothing is claimed.
+func (v *view) decidesBefore(by, l line) bool {
 	if by.policy.Tier == l.policy.Tier {
-		return by.policy.Tier != policy.NetworkPolicy
+		return by.policy.Tier != policy.NetworkPolicy && by.place < l.place
 	}
-	return by.policy.Tier < l.policy.Tier && by.Action != policy.Pass
+	return by.policy.Tier < l.policy.Tier && by.Action != policy.Pass && !slices.ContainsFunc(v.rivals(by), func(e line) bool {
+		return e.direction == by.direction && e.policy.Tier == by.policy.Tier && e.Action == policy.Pass && e.place < by.place
+	})
 }
 
-// place names a rule for people.
-func place(l line) string { return fmt.Sprintf("%s of %s", l.Field, l.policy.Ref) }
+// nameOf names a rule for people.
+func nameOf(l line) string { return fmt.Sprintf("%s of %s", l.Field, l.policy.Ref) }

@@ -18,10 +18,20 @@ type view struct {
 	pods       map[string][]*policy.Pod // by namespace
 	// policies are those in effect, in the order of evaluation, without the isolations of namespaces.
 	policies []*policy.Policy
+	all      []line
+	// about are the lines by direction and namespace of their subject; "" is all or some namespaces.
+	about [2]map[string][]line
+	// picked remembers what selectors select.
+	picked map[string][]*policy.Pod
+	// implied remembers which selectors imply which.
+	implied map[[2]string]bool
 }
 
 func newView(w *World) *view {
-	v := &view{World: w, set: w.Set(), namespaces: map[string]*policy.Namespace{}, pods: map[string][]*policy.Pod{}}
+	v := &view{World: w, set: w.Set(), namespaces: map[string]*policy.Namespace{}, pods: map[string][]*policy.Pod{}, picked: map[string][]*policy.Pod{}, implied: map[[2]string]bool{}}
+	for d := range v.about {
+		v.about[d] = map[string][]line{}
+	}
 	for _, ns := range w.Namespaces {
 		v.namespaces[ns.Name] = ns
 	}
@@ -36,6 +46,7 @@ func newView(w *World) *view {
 		}
 	}
 	policy.Sort(v.policies)
+	v.findLines()
 	return v
 }
 
@@ -44,22 +55,38 @@ type line struct {
 	policy    *policy.Policy
 	direction policy.Direction
 	*policy.Rule
+	place int // in the order of evaluation
 }
 
-// lines goes through all rules in the order of evaluation, ingress before egress. Rules with a problem are left out: they have been replaced by what
+// findLines collects all rules in the order of evaluation, ingress before egress. Rules with a problem are left out: they have been replaced by what
 // fails closed, and their problem is a finding.
-func (v *view) lines() iter.Seq[line] {
-	return func(yield func(line) bool) {
-		for _, d := range policy.Directions {
-			for _, p := range v.policies {
-				for i := range p.Rules[d] {
-					if l := (line{p, d, &p.Rules[d][i]}); !l.broken() && !yield(l) {
-						return
-					}
+func (v *view) findLines() {
+	for _, d := range policy.Directions {
+		for _, p := range v.policies {
+			for i := range p.Rules[d] {
+				l := line{p, d, &p.Rules[d][i], len(v.all)}
+				if l.broken() {
+					continue
 				}
+				v.all = append(v.all, l)
+				v.about[d][p.Subject.Namespace] = append(v.about[d][p.Subject.Namespace], l)
 			}
 		}
 	}
+}
+
+// lines goes through all sound rules in the order of evaluation, ingress before egress.
+func (v *view) lines() iter.Seq[line] { return slices.Values(v.all) }
+
+// rivals returns the lines that may be about the same pods in the same direction, in the order of evaluation.
+func (v *view) rivals(l line) []line {
+	own := l.policy.Subject.Namespace
+	if own == "" {
+		return v.all
+	}
+	both := slices.Concat(v.about[l.direction][own], v.about[l.direction][""])
+	slices.SortFunc(both, func(a, b line) int { return a.place - b.place })
+	return both
 }
 
 // broken reports whether there is a problem with the rule, or with its policy as a whole.
@@ -85,24 +112,35 @@ func (l line) finding(field, message, advice string) Finding {
 
 // selected returns the pods that the selector selects.
 func (v *view) selected(s *policy.PodSelector) []*policy.Pod {
-	return v.filter(func(ns *policy.Namespace, pod *policy.Pod) bool { return s.Matches(ns, pod) })
+	key := s.Key()
+	pods, known := v.picked[key]
+	if !known {
+		pods = v.filter(s.Namespace, s.Matches)
+		v.picked[key] = pods
+	}
+	return pods
 }
 
 // inHostNetwork returns the pods that the selector would select if they were not in their node's network.
 func (v *view) inHostNetwork(s *policy.PodSelector) []*policy.Pod {
-	return v.filter(func(ns *policy.Namespace, pod *policy.Pod) bool {
+	return v.filter(s.Namespace, func(ns *policy.Namespace, pod *policy.Pod) bool {
 		return pod.HostNetwork && s.MatchesNamespace(ns) && s.Pods.Matches(pod.Labels)
 	})
 }
 
 // anywhere returns the pods of all namespaces that have the labels.
 func (v *view) anywhere(labels policy.Selector) []*policy.Pod {
-	return v.filter(func(_ *policy.Namespace, pod *policy.Pod) bool { return !pod.HostNetwork && labels.Matches(pod.Labels) })
+	return v.filter("", func(_ *policy.Namespace, pod *policy.Pod) bool { return !pod.HostNetwork && labels.Matches(pod.Labels) })
 }
 
-func (v *view) filter(keep func(*policy.Namespace, *policy.Pod) bool) []*policy.Pod {
+// filter returns the pods of one namespace, or of all if it is empty, that are to be kept.
+func (v *view) filter(namespace string, keep func(*policy.Namespace, *policy.Pod) bool) []*policy.Pod {
+	pods := v.Pods
+	if namespace != "" {
+		pods = v.pods[namespace]
+	}
 	var kept []*policy.Pod
-	for _, pod := range v.Pods {
+	for _, pod := range pods {
 		if ns := v.namespaces[pod.Namespace]; ns != nil && keep(ns, pod) {
 			kept = append(kept, pod)
 		}
