@@ -75,3 +75,13 @@ func TestObjectOf(t *testing.T) {
 		t.Errorf("the object of no policy is %v", o)
 	}
 }
+
+// TestAtTakesTheLongestName: a dot may be part of a name.
+func TestAtTakesTheLongestName(t *testing.T) {
+	o := read(t, "apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\n  labels:\n    a.b: x\n    a: x\n    a.b.c: x\n").Objects[0]
+	for field, want := range map[string]int{"metadata.labels.a": 7, "metadata.labels.a.b": 6, "metadata.labels.a.b.c": 8, "metadata.labels.a.x": 7} {
+		if got := o.At(field).Line; got != want {
+			t.Errorf("At(%q) is on line %d, want %d", field, got, want)
+		}
+	}
+}
