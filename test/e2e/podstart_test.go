@@ -25,7 +25,7 @@ func TestPodStartHasNoWindow(t *testing.T) {
 
 	f := startFlood(t, attacker)
 	// Addresses are handed out one after the other; the flood covers the next ones.
-	victim, control := runPod(t, shared, "node1", isolated, "victim"), runPod(t, shared, "node1", open, "control")
+	victim, control := runFlooded(t, isolated, "victim"), runFlooded(t, open, "control")
 	f.awaitMore(t)
 	f.stop()
 
@@ -40,6 +40,12 @@ func TestPodStartHasNoWindow(t *testing.T) {
 	if n := f.received(t, victim); n != 0 {
 		t.Errorf("the pod of the isolated namespace received %d packets of the flood", n)
 	}
+}
+
+// runFlooded runs a pod that nobody but the flood talks to: a node that asks for a server which does not listen yet gets a reset too.
+func runFlooded(t *testing.T, namespace, name string) livePod {
+	t.Helper()
+	return shared.live(t, runUntouched(t, shared, "node1", namespace, name))
 }
 
 // flood sends SYNs and datagrams to the addresses after the attacker's.

@@ -94,8 +94,8 @@ func stagePod(node, name string, http int32) *corev1.Pod {
 
 func (s *stage) addPod(t *testing.T, pod *corev1.Pod) {
 	t.Helper()
-	first := netip.MustParseAddr(pod.Status.PodIPs[0].IP)
-	s.add(t, pod.Name, s.instance.podNetns(t, first), pod.Status.PodIPs[0].IP, pod.Status.PodIPs[1].IP)
+	p := s.instance.live(t, pod)
+	s.add(t, p.name, p.netns, pod.Status.PodIPs[0].IP, pod.Status.PodIPs[1].IP)
 }
 
 // add lets an end listen: its servers are sockets of this process in its network namespace.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -38,11 +39,23 @@ func isolate(t *testing.T, c kubernetes.Interface, namespace, value string) {
 // runPod runs a pod that serves TCP on port 80, with label segment=NAME, on a node, and returns when it answers there.
 func runPod(t *testing.T, i *instance, node, namespace, name string) livePod {
 	t.Helper()
+	pod := runUntouched(t, i, node, namespace, name)
+	checkServes(t, i, pod)
+	return i.live(t, pod)
+}
+
+// runUntouched runs such a pod and returns when it is ready. Nothing has been sent to it: it may not listen yet.
+func runUntouched(t *testing.T, i *instance, node, namespace, name string) *corev1.Pod {
+	t.Helper()
 	spec := webPod(name)
 	spec.Spec.NodeName = node
-	pod := makePod(t, i, namespace, spec)
-	checkServes(t, i, pod)
-	p := livePod{name: name}
+	return makePod(t, i, namespace, spec)
+}
+
+// live finds a running pod.
+func (i *instance) live(t *testing.T, pod *corev1.Pod) livePod {
+	t.Helper()
+	p := livePod{name: pod.Name}
 	for _, ip := range pod.Status.PodIPs {
 		p.addresses = append(p.addresses, netip.MustParseAddr(ip.IP))
 	}
