@@ -74,7 +74,9 @@ func checkFailsClosed(t *testing.T, p *Policy) {
 		})
 	}
 	policies := []*Policy{&sound}
-	if slices.ContainsFunc(p.Problems, func(problem Problem) bool { return strings.HasPrefix(problem.Field, "spec.subject") || problem.Field == "spec.tier" }) {
+	if slices.ContainsFunc(p.Problems, func(problem Problem) bool {
+		return strings.HasPrefix(problem.Field, "spec.subject") || problem.Field == "spec.tier"
+	}) {
 		policies = nil
 	}
 	with, without := fuzzSet(p), fuzzSet(policies...)

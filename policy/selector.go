@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -42,7 +44,19 @@ func newSelector(s labels.Selector) Selector {
 	if s.Empty() {
 		return Everything()
 	}
-	return Selector{selector: s, text: s.String()}
+	return Selector{selector: s, text: join(requirements(s), requirementText, "", ",")}
+}
+
+func requirementText(r labels.Requirement) string { return r.String() }
+
+// requirements returns what the selector requires in one order, however it was written.
+func requirements(s labels.Selector) []labels.Requirement {
+	all, _ := s.Requirements()
+	all = slices.Clone(all)
+	slices.SortFunc(all, func(a, b labels.Requirement) int {
+		return cmp.Or(cmp.Compare(a.Key(), b.Key()), cmp.Compare(a.String(), b.String()))
+	})
+	return all
 }
 
 // Matches reports whether an object with these labels is selected.

@@ -19,8 +19,7 @@ func (s Selector) lacks(set map[string]string) lack {
 		return lack{needs: []string{"nothing that exists"}, has: []string{labelWords(set)}}
 	}
 	var l lack
-	requirements, _ := s.selector.Requirements()
-	for _, r := range requirements {
+	for _, r := range requirements(s.selector) {
 		if r.Matches(labels.Set(set)) {
 			continue
 		}

@@ -43,6 +43,16 @@ func TestSelector(t *testing.T) {
 			}
 		})
 	}
+	// Equal selectors have equal texts, however they are written.
+	one, two := requirement("a", "NotIn", "x"), requirement("a", "Exists")
+	there, err := NewSelector(&metav1.LabelSelector{MatchExpressions: append(one.MatchExpressions, two.MatchExpressions...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := NewSelector(&metav1.LabelSelector{MatchExpressions: append(two.MatchExpressions, one.MatchExpressions...)})
+	if err != nil || there.String() != back.String() || there.String() != "a,a notin (x)" {
+		t.Errorf("texts %q and %q, %v", there, back, err)
+	}
 	if _, err := NewSelector(requirement("a", "Near")); err == nil {
 		t.Error("an unknown operator is no error")
 	}
