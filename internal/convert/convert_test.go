@@ -196,7 +196,11 @@ func (d drawer) v1Ports() (ports []any, named bool) {
 	if d.chance("every port", 3) {
 		return nil, false
 	}
-	for range rapid.IntRange(1, 30).Draw(d.t, "ports") {
+	most := 2
+	if d.chance("more than a list takes", 10) {
+		most = 2 * maxItems
+	}
+	for range rapid.IntRange(1, most).Draw(d.t, "ports") {
 		port := map[string]any{"protocol": d.pick("protocol", "TCP", "UDP", "SCTP")}
 		switch rapid.IntRange(0, 3).Draw(d.t, "port") {
 		case 0:

@@ -72,6 +72,8 @@ type endpoint struct {
 	// addresses has the address in each family that the end has. An end without any has both families, and no network contains it.
 	addresses [2]netip.Addr
 	parts     []netip.Prefix // of a region
+
+	asPeer, asSubject *policy.Pod // see peer and subject
 }
 
 func (e *endpoint) hasFamily(f Family) bool {
@@ -82,7 +84,10 @@ func (e *endpoint) hasFamily(f Family) bool {
 func (e *endpoint) peer(f Family) policy.End {
 	switch {
 	case e.pod != nil && e.kind == Pods:
-		return policy.End{Place: policy.InPod, Pod: withoutPlace(e.pod), Address: e.addresses[f]}
+		if e.asPeer == nil {
+			e.asPeer = withoutPlace(e.pod)
+		}
+		return policy.End{Place: policy.InPod, Pod: e.asPeer, Address: e.addresses[f]}
 	case e.pod != nil:
 		return policy.End{Place: policy.InPod, Pod: e.pod, Address: e.addresses[f]}
 	}
@@ -95,10 +100,12 @@ func (e *endpoint) subject(f Family) policy.End {
 	if e.kind != Pods {
 		return e.peer(f)
 	}
-	pod := withoutPlace(e.pod)
-	pod.UID += " and another"
-	pod.Addresses = nil
-	return policy.End{Place: policy.InPod, Pod: pod}
+	if e.asSubject == nil {
+		e.asSubject = withoutPlace(e.pod)
+		e.asSubject.UID += " and another"
+		e.asSubject.Addresses = nil
+	}
+	return policy.End{Place: policy.InPod, Pod: e.asSubject}
 }
 
 // withoutPlace returns the pod on no node, so that no other end is the node it runs on.
