@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,5 +57,29 @@ func TestRecipesPass(t *testing.T) {
 		if !report.Passed() {
 			t.Errorf("%s: did not pass", folder)
 		}
+	}
+}
+
+// The commands of the recipes' README do what it says, and it names every recipe.
+func TestRecipesReadme(t *testing.T) {
+	data, err := os.ReadFile("../../examples/recipes/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range recipes(t) {
+		if link := "(" + filepath.Base(folder) + "/policy.yaml)"; !strings.Contains(string(data), link) {
+			t.Errorf("examples/recipes/README.md does not link %s", link)
+		}
+	}
+	t.Chdir("../..")
+	commands := 0
+	for line := range strings.Lines(string(data)) {
+		if command, is := strings.CutPrefix(line, "    hedgerow "); is {
+			commands++
+			t.Run(strings.TrimSpace(command), func(t *testing.T) { runExample(t, "hedgerow "+strings.TrimSpace(command)) })
+		}
+	}
+	if commands != 3 {
+		t.Errorf("ran %d commands, want 3", commands)
 	}
 }
