@@ -58,6 +58,22 @@ func localPort(fd int) (uint16, error) {
 	return addrPort(s).Port(), nil
 }
 
+// listenForErrors has every ICMP error about the socket's packets put into its error queue. Without it the kernel keeps those to itself that might pass.
+func listenForErrors(fd int, at netip.Addr) error {
+	level, option := unix.IPPROTO_IP, unix.IP_RECVERR
+	if at.Is6() {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_RECVERR
+	}
+	return unix.SetsockoptInt(fd, level, option, 1)
+}
+
+// heardError takes an ICMP error out of the socket's queue, and reports whether there was one.
+func heardError(fd int) bool {
+	var data, control [512]byte
+	_, _, _, _, err := unix.Recvmsg(fd, data[:], control[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+	return err == nil
+}
+
 // isRefusal reports whether the error of a socket says that somebody answered with a reset or an ICMP error.
 func isRefusal(err error) bool {
 	switch err {

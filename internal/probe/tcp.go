@@ -55,6 +55,9 @@ func (r *round) callTCP(p *probe) error {
 	// Closed by a reset, so that nothing of the connection is left.
 	err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	if err == nil {
+		err = listenForErrors(fd, p.Source)
+	}
+	if err == nil {
 		p.local, err = localPort(fd)
 	}
 	if err != nil {
@@ -74,6 +77,11 @@ func (r *round) callTCP(p *probe) error {
 
 // talkTCP goes on with a connection that was opened, answered or refused.
 func (r *round) talkTCP(p *probe) {
+	if heardError(p.fd) {
+		r.decide(p, Rejected)
+		r.drop(p.fd)
+		return
+	}
 	if code, err := unix.GetsockoptInt(p.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
 		if isRefusal(unix.Errno(code)) {
 			r.decide(p, Rejected)

@@ -34,7 +34,10 @@ func (r *round) callUDP(p *probe) error {
 		return err
 	}
 	p.fd = fd
-	if p.local, err = localPort(fd); err == nil {
+	if err = listenForErrors(fd, p.Source); err == nil {
+		p.local, err = localPort(fd)
+	}
+	if err == nil {
 		err = unix.Connect(fd, sockaddr(netip.AddrPortFrom(p.Destination, p.Port)))
 	}
 	if err != nil {
@@ -53,7 +56,7 @@ func (r *round) callUDP(p *probe) error {
 		switch n, err := unix.Read(fd, buf[:]); {
 		case err == nil && string(buf[:n]) == string(hello):
 			r.decide(p, Passed)
-		case err != nil && isRefusal(err):
+		case heardError(fd), err != nil && isRefusal(err):
 			r.decide(p, Rejected)
 		default:
 			return
