@@ -46,11 +46,14 @@ func (s *Set) remedy(j *Judgement, f Flow) string {
 	case j.Fault != "":
 		return fmt.Sprintf("mend %s: %s", j.Policy, j.Fault)
 	case j.Tier == Baseline:
-		return fmt.Sprintf("override %s with a NetworkPolicy of namespace %s that selects %s and has in spec.%s: %s (what it does not name, it denies)",
-			j.Policy, subject.Pod.Namespace, podWords(subject.Pod), j.Direction, what)
+		return fmt.Sprintf("override %s with a NetworkPolicy of namespace %s that selects %s and has %sin spec.%s: %s (what it does not name, it denies)",
+			j.Policy, subject.Pod.Namespace, podWords(subject.Pod), policyTypes[j.Direction], j.Direction, what)
 	}
 	return s.remedyForAdmin(j, what)
 }
+
+// policyTypes is what a new policy must say besides its rules: one with egress rules isolates for ingress too unless it says otherwise.
+var policyTypes = [2]string{Egress: "policyTypes [Egress] and "}
 
 // remedyForIsolation: one NetworkPolicy that isolates the pod is as good as another, since they add up; the one with the nearest miss goes first. A broken
 // one must be mended. An isolated namespace takes a new policy, because an alpha policy has one rule only.

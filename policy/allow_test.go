@@ -54,8 +54,12 @@ func TestHowToAllow(t *testing.T) {
 			"only an Admin rule that comes first can allow it: add above rule 0 of AdminNetworkPolicy top: action Allow, from pods with app=web, port TCP 80"},
 		{"a rule that fails closed", []*Policy{torn}, PodEnd(web), PodEnd(db), TCP,
 			"mend ClusterNetworkPolicy torn: spec.ingress[0].from[0]: has none of the fields namespaces, pods, nodes, networks, domainNames that are known here; until that is changed the rule denies everything"},
+		{"an unclear policy", []*Policy{clusterPolicy(t, "lost", `{tier: Admin, subject: {}, ingress: [{action: Deny, from: [{namespaces: {}}]}]}`)}, PodEnd(web), PodEnd(db), TCP,
+			"mend ClusterNetworkPolicy lost: spec.subject: has none of the fields namespaces, pods that are known here; until that is changed the policy's Deny rules hold for everybody whom it may mean, and its other rules match nothing"},
 		{"a baseline rule", []*Policy{base}, PodEnd(web), PodEnd(db), TCP,
 			"override BaselineAdminNetworkPolicy default with a NetworkPolicy of namespace shop that selects pods with app=db and has in spec.ingress: from pods with app=web, port TCP 80 (what it does not name, it denies)"},
+		{"a baseline rule for egress", []*Policy{clusterPolicy(t, "base", `{tier: Baseline, priority: 1, subject: {namespaces: {}}, egress: [{action: Deny, to: [{networks: [192.0.2.0/24]}]}]}`)}, PodEnd(web), outside, TCP,
+			"override ClusterNetworkPolicy base with a NetworkPolicy of namespace shop that selects pods with app=web and has policyTypes [Egress] and in spec.egress: to ipBlock 192.0.2.1/32, port TCP 80 (what it does not name, it denies)"},
 		{"a disputed address", nil, End{Address: netip.MustParseAddr("10.244.0.9")}, PodEnd(db), TCP, "no policy can allow it: one end is an address that no pod rightfully has"},
 		{"no common family", nil, outside, End{Place: InPod, Pod: db, Address: netip.MustParseAddr("fd00::1")}, TCP, "no policy can allow it: give both ends addresses of one family"},
 	} {

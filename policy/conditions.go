@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"strings"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -60,7 +58,7 @@ func accepted(p *Policy) metav1.Condition {
 	c := metav1.Condition{Type: ConditionAccepted, Status: metav1.ConditionTrue, Reason: ReasonAccepted, Message: "The policy takes part in every decision about its subjects."}
 	var unclear []Problem
 	for _, problem := range p.Problems {
-		if strings.HasPrefix(problem.Field, "spec.subject") || problem.Field == "spec.tier" {
+		if problem.unclear() {
 			unclear = append(unclear, problem)
 		}
 	}

@@ -1,6 +1,10 @@
 package policy
 
-import "k8s.io/apimachinery/pkg/util/validation/field"
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
 
 // What is kept of an object's problems: so many, and so many bytes of each. An object may be large, and wrong everywhere.
 const (
@@ -26,6 +30,11 @@ func (p *problems) keep(problem Problem) {
 		problem.Message = shorten(problem.Message, maxProblemMessage)
 		*p = append(*p, problem)
 	}
+}
+
+// unclear reports whether it is not clear whom a policy for the whole cluster is about, or when it is evaluated.
+func (p Problem) unclear() bool {
+	return p.Field == "spec.tier" || p.Field == "spec.subject" || strings.HasPrefix(p.Field, "spec.subject.")
 }
 
 // followedBy returns the problems with what follows from them added to every message.

@@ -48,14 +48,14 @@ func RuleReason(d Direction, p *Policy, rule *Rule) Reason {
 	}
 }
 
-// faultOf says why a rule that denies fails closed; empty: it does not.
+// faultOf says what is wrong with a rule that denies, or with whom its policy is about; empty: nothing.
 func (p *Policy) faultOf(rule *Rule) string {
 	if rule.Action != Deny {
 		return ""
 	}
 	var faults []Problem
 	for _, problem := range p.Problems {
-		if rule.Field != "" && strings.HasPrefix(problem.Field, rule.Field+".") {
+		if problem.unclear() || rule.Field != "" && strings.HasPrefix(problem.Field, rule.Field+".") {
 			faults = append(faults, problem)
 		}
 	}

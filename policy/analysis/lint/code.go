@@ -78,5 +78,6 @@ func checks() []check {
 		{"HR022", Info, "policy without effect", (*view).withoutEffect},
 		{"HR023", Warning, "tier Admin denies DNS", (*view).adminDNS},
 		{"HR024", Warning, "tier Admin denies everything to everybody", (*view).adminEverything},
+		{"HR025", Info, "policy that isolates what is isolated anyway", (*view).doubleIsolation},
 	}
 }

@@ -21,7 +21,7 @@ func TestRandomWorlds(t *testing.T) {
 		w := readWorld(t, text)
 		for _, f := range lint.Check(w) {
 			checkForm(t, w, f)
-			if f.Code != "HR011" && f.Code != "HR012" {
+			if f.Code != "HR011" && f.Code != "HR012" && f.Code != "HR022" && f.Code != "HR025" {
 				continue
 			}
 			removed++
@@ -48,11 +48,15 @@ func checkForm(t *rapid.T, w *lint.World, f lint.Finding) {
 	}
 }
 
-// remove takes the rule, peer or port of the finding out of its policy.
+// remove takes the rule, peer or port of the finding out of its policy, or the policy away.
 func remove(t *rapid.T, policies []*policy.Policy, f lint.Finding) []*policy.Policy {
 	var all []*policy.Policy
 	found := false
 	for _, p := range policies {
+		if p.Ref == f.Ref && f.Field == "" {
+			found = true
+			continue
+		}
 		if p.Ref == f.Ref {
 			clone := *p
 			for d := range clone.Rules {
