@@ -3,8 +3,6 @@ package compile
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"net/netip"
 	"slices"
 
 	"github.com/hedgerow-net/hedgerow/policy"
@@ -39,7 +37,7 @@ func ownerOf(cl *clause) owner {
 // patience is how often single clauses of an owner are shut before all of them are.
 const patience = 8
 
-// depth is how many networks, on the average, may lie around an entry of the table of networks.
+// depth is how many distinctions, on the average, may apply to a region of the networks.
 const depth = 64
 
 func newBudget(c *Compiler, h *wishes) *budget {
@@ -75,74 +73,31 @@ func (c *Compiler) shutClause(cl *clause) *clause {
 	return cl.shut
 }
 
-// networksFit reports whether the networks in use fit. If not, it has shut some clauses.
-func (b *budget) networksFit() bool {
-	uses, limit := b.h.uses.networks, b.c.options.MaxNetworks
-	if n := b.c.lastNetworks; n != nil && maps.Equal(n.uses, uses) {
-		return true
-	}
-	bound := 0
-	for id := range uses {
-		bound += b.c.selectors.byID[id].prefixes()
-	}
-	if bound <= limit && bound*len(uses) <= depth*limit {
-		return true
-	}
-	count, mentions := b.c.countNetworks(uses)
-	if count <= limit && mentions <= depth*limit {
-		return true
-	}
-	needs := map[*clause]int{}
+// shutNetworks shuts some clauses because the networks in use do not fit.
+func (b *budget) shutNetworks() {
+	limit, count := b.c.options.MaxNetworks, 0
+	owners, needs := map[owner]int{}, map[*clause]int{}
 	for p := range b.h.profiles() {
 		for _, cl := range p.clauses {
 			if _, counted := needs[cl]; !counted {
 				needs[cl] = b.c.prefixesOf(cl)
+				owners[ownerOf(cl)] += needs[cl]
+				count += needs[cl]
 			}
 		}
 	}
-	owners := map[owner]int{}
-	for cl, need := range needs {
-		owners[ownerOf(cl)] += need
-	}
-	excess := max(count-limit, 1)
-	return !b.shutOne(owners, needs, excess, fmt.Sprintf("table of networks, which has room for %d", limit))
+	b.shutOne(owners, needs, count-limit, fmt.Sprintf("table of networks, which has room for %d", limit))
 }
 
-// prefixes is how many prefixes a network needs.
-func (s *selector) prefixes() int { return 1 + len(s.span.except) }
-
+// prefixesOf returns how many prefixes the networks of a clause have.
 func (c *Compiler) prefixesOf(cl *clause) int {
 	need := 0
 	for _, id := range cl.peers {
-		if sel := c.selectors.byID[id]; sel.network != nil {
-			need += sel.prefixes()
+		for _, one := range c.selectors.byID[id].networks {
+			need += 1 + len(one.except)
 		}
 	}
 	return need
-}
-
-// countNetworks returns how many prefixes the networks have, and how many networks lie around them, summed up.
-func (c *Compiler) countNetworks(uses map[selectorID]bool) (count, mentions int) {
-	changes := map[netip.Prefix]int{}
-	for id := range uses {
-		sel := c.selectors.byID[id]
-		if sel.empty {
-			continue
-		}
-		changes[sel.span.cidr]++
-		for _, e := range sel.span.except {
-			changes[e]--
-		}
-	}
-	tree := newPrefixes(changes)
-	for i := range tree.nodes {
-		n := &tree.nodes[i]
-		if n.parent >= 0 {
-			n.value += tree.nodes[n.parent].value
-		}
-		mentions += n.value
-	}
-	return len(changes), mentions
 }
 
 // rowsFit reports whether the verdicts and ranges of the new world fit. If not, it has shut some clauses. Signatures must have been computed.

@@ -85,11 +85,6 @@ func TestBudget(t *testing.T) {
 				r.Peers = append(r.Peers, peer(fmt.Sprintf("192.0.2.%d/32", 2*i)))
 			}
 		}, "needs 30 entries of the table of networks, which has room for 20 in all"},
-		{"networks inside one another", Options{MaxNetworks: 40}, func(r *policy.Rule) {
-			for i := range 102 {
-				r.Peers = append(r.Peers, peer("0.0.0.0/0", fmt.Sprintf("192.0.2.%d/32", 2*(i%34)), fmt.Sprintf("192.0.2.%d/32", 2*(i%34+1+i/34))))
-			}
-		}, "entries of the table of networks"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := newCrampedTables(t, test.options)
@@ -100,6 +95,19 @@ func TestBudget(t *testing.T) {
 			c.expect("less", true, true, nil, modest, c.allow("greedy", 80))
 		})
 	}
+}
+
+// TestBudgetOfDepth: few prefixes, but every network holds nearly all of them.
+func TestBudgetOfDepth(t *testing.T) {
+	c := newCrampedTables(t, Options{MaxNetworks: 40})
+	greedy := c.allow("greedy", 80)
+	for i := range 102 {
+		greedy.Rules[policy.Ingress] = append(greedy.Rules[policy.Ingress], policy.Rule{Action: policy.Accept, Index: i + 1, Peers: []policy.Peer{{
+			Network: &policy.Network{CIDR: netip.MustParsePrefix("0.0.0.0/0"), Except: prefixList(fmt.Sprintf("192.0.2.%d/32", 2*(i%34)), fmt.Sprintf("192.0.2.%d/32", 2*(i%34+1+i/34)))},
+		}}})
+	}
+	c.expect("too deep", true, false, []string{"entries of the table of networks"}, c.allow("modest", 80), greedy)
+	c.expect("less", true, true, nil, c.allow("modest", 80), c.allow("greedy", 80))
 }
 
 // TestBudgetOfClusterPolicies: a cluster policy that is too much is shut itself, not the namespaces whose pods it selects. What it accepts it

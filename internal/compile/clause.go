@@ -72,11 +72,9 @@ func (c *Compiler) clause(p *policy.Policy, d policy.Direction) *clause {
 
 func (cl *clause) add(s *selectors, rule *policy.Rule) {
 	r := clauseRule{Rule: rule, ports: portsOf(rule)}
-	for i := range rule.Peers {
-		if sel := s.peer(&rule.Peers[i]); sel != nil {
-			r.peers = append(r.peers, sel.id)
-			r.hasPods = r.hasPods || sel.pods != nil
-		}
+	for _, sel := range s.peers(rule.Peers) {
+		r.peers = append(r.peers, sel.id)
+		r.hasPods = r.hasPods || sel.pods != nil
 	}
 	slices.Sort(r.peers)
 	r.peers = slices.Compact(r.peers)

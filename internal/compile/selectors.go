@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hedgerow-net/hedgerow/policy"
 )
@@ -19,18 +20,16 @@ type portName struct {
 	name     string
 }
 
-// selector is one distinction between addresses. It is one of four: a pair of selectors of pods that a rule names as a peer; a network; a
-// selector of nodes; or that a pod calls one port by one name.
+// selector is one distinction between addresses. It is one of four: a pair of selectors of pods that a rule names as a peer; all the networks that
+// a rule names; a selector of nodes; or that a pod calls one port by one name. The networks of a rule are one distinction together, so that a
+// long list of them costs no more than a short one, the table of networks aside.
 type selector struct {
-	id   selectorID
-	pods *policy.PodSelector
-	// span are the addresses of a network; empty: it has none.
-	network *policy.Network
-	span    span
-	empty   bool
-	nodes   *policy.Selector
-	name    portName // when all others are nil
-	number  uint16
+	id       selectorID
+	pods     *policy.PodSelector
+	networks []span
+	nodes    *policy.Selector
+	name     portName // when all others are nil
+	number   uint16
 }
 
 // selectors interns distinctions.
@@ -54,29 +53,29 @@ func (s *selectors) intern(key string, made selector) *selector {
 	return &made
 }
 
-// peer returns the distinction that a peer makes, or nil for a peer that matches nothing.
-func (s *selectors) peer(p *policy.Peer) *selector {
-	key := peerKey(p)
-	switch {
-	case p.Network != nil:
-		return s.network(key, p.Network)
-	case p.Nodes != nil:
-		return s.intern(key, selector{nodes: p.Nodes})
-	case p.Pods != nil:
-		return s.intern(key, selector{pods: p.Pods})
+// peers returns the distinctions that the peers of a rule make; a peer that matches nothing makes none.
+func (s *selectors) peers(peers []policy.Peer) []*selector {
+	var made []*selector
+	var spans []span
+	var keys []string
+	for i := range peers {
+		p := &peers[i]
+		switch key := peerKey(p); {
+		case p.Network != nil:
+			if one, some := spanOf(p.Network); some {
+				spans, keys = append(spans, one), append(keys, key)
+			}
+		case p.Nodes != nil:
+			made = append(made, s.intern(key, selector{nodes: p.Nodes}))
+		case p.Pods != nil:
+			made = append(made, s.intern(key, selector{pods: p.Pods}))
+		}
 	}
-	return nil
-}
-
-func (s *selectors) network(key string, n *policy.Network) *selector {
-	if found := s.byKey[key]; found != nil {
-		return found
+	if len(spans) > 0 {
+		slices.Sort(keys)
+		made = append(made, s.intern(strings.Join(slices.Compact(keys), "; "), selector{networks: spans}))
 	}
-	made := selector{network: n}
-	var some bool
-	made.span, some = spanOf(n)
-	made.empty = !some
-	return s.intern(key, made)
+	return made
 }
 
 func (s *selectors) port(name portName, number uint16) *selector {

@@ -56,10 +56,11 @@ func (c *Compiler) choose(w *World, h *wishes) {
 	for {
 		c.profile(h, b)
 		h.uses = c.usesOf(h.profiles())
-		if !b.networksFit() {
+		var fit bool
+		if h.networks, fit = c.networks(w, h.uses); !fit {
+			b.shutNetworks()
 			continue
 		}
-		h.networks = c.networks(w, h.uses)
 		h.nodeSignatures = c.signNodes(w, h.uses)
 		c.sign(h.uses)
 		h.remote = c.remote(h)

@@ -20,7 +20,7 @@ func (u *uses) has(s *selector) bool {
 	switch {
 	case s.pods != nil:
 		return u.pods[s.id]
-	case s.network != nil:
+	case s.networks != nil:
 		return u.networks[s.id]
 	case s.nodes != nil:
 		return u.nodes[s.id]
@@ -47,7 +47,7 @@ func (u *uses) add(s *selectors, peers []selectorID, names []portName) {
 		switch sel := s.byID[id]; {
 		case sel.pods != nil:
 			u.pods[id] = true
-		case sel.network != nil:
+		case sel.networks != nil:
 			u.networks[id] = true
 		default:
 			u.nodes[id] = true
