@@ -15,37 +15,33 @@ import (
 // objectName is what must be unique among objects.
 type objectName struct{ group, kind, namespace, name string }
 
-// document takes one document: an object, or a list of them. kind is that of objects which, being entries of a typed list, do not say it.
-func (r *reader) document(file string, v *value, kind string) error {
-	fail := func(line int, format string, args ...any) error {
-		return &Error{Position{file, line}, fmt.Sprintf(format, args...)}
+// document takes one document: an object, or a list of them. inherited is the kind of objects that, being entries of a typed list, need not say it.
+func (r *reader) document(file string, v *value, inherited schema.GroupVersionKind) error {
+	gvk, err := kindIn(file, v)
+	if err != nil {
+		return err
 	}
-	if v.kind != objectValue {
-		return fail(v.line, "a manifest must be an object with apiVersion and kind, not %s", v.words())
+	if items := v.field("items"); items != nil && isList(gvk) {
+		return r.list(file, gvk, items)
 	}
-	for _, name := range []string{"apiVersion", "kind"} {
-		if f := v.field(name); f != nil && f.plainText() == nil {
-			return fail(f.line, "%s must be a string, not %s", name, f.words())
-		}
+	fail := func(format string, args ...any) error {
+		return &Error{Position{file, v.line}, fmt.Sprintf(format, args...)}
 	}
-	name, apiVersion := v.text("kind"), v.text("apiVersion")
-	if items := v.field("items"); items != nil && strings.HasSuffix(name, "List") && v.field("spec") == nil {
-		return r.list(file, v, items)
+	apiVersion := gvk.GroupVersion().String()
+	switch {
+	case gvk.Kind == "" && inherited.Kind != "":
+		gvk, apiVersion = inherited, inherited.GroupVersion().String()
+	case gvk.Kind == "":
+		return fail("kind is missing: not a Kubernetes object%s", meant(v, "kind"))
 	}
-	if name == "" && kind != "" {
-		apiVersion, name, _ = cutKind(kind)
+	k, problem := kindOf(apiVersion, gvk.Kind)
+	switch {
+	case problem != "":
+		return fail("%s", problem)
+	case k == nil && apiVersion == "":
+		return fail("apiVersion is missing%s", meant(v, "apiVersion"))
 	}
-	if name == "" {
-		return fail(v.line, "kind is missing: not a Kubernetes object%s", didYouMeanField(v, "kind"))
-	}
-	k, problem := kindOf(apiVersion, name)
-	if problem != "" {
-		return fail(v.line, "%s", problem)
-	}
-	if k == nil && apiVersion == "" {
-		return fail(v.line, "apiVersion is missing%s", didYouMeanField(v, "apiVersion"))
-	}
-	o := &Object{Kind: schema.FromAPIVersionAndKind(apiVersion, name), Position: Position{file, v.line}, value: v}
+	o := &Object{Kind: gvk, Position: Position{file, v.line}, value: v}
 	if k == nil {
 		o.nameFrom(v)
 		r.world.Objects = append(r.world.Objects, o)
@@ -54,8 +50,25 @@ func (r *reader) document(file string, v *value, kind string) error {
 	return r.known(o, k)
 }
 
-// didYouMeanField names the field that was written in place of the one that is missing.
-func didYouMeanField(v *value, name string) string {
+// kindIn returns apiVersion and kind as they are written, which may be not at all.
+func kindIn(file string, v *value) (schema.GroupVersionKind, error) {
+	if v.kind != objectValue {
+		return schema.GroupVersionKind{}, &Error{Position{file, v.line}, "a manifest must be an object with apiVersion and kind, not " + v.words()}
+	}
+	for _, name := range []string{"apiVersion", "kind"} {
+		if f := v.field(name); f != nil && f.plainText() == nil {
+			return schema.GroupVersionKind{}, &Error{Position{file, f.line}, name + " must be a string, not " + f.words()}
+		}
+	}
+	gv, err := schema.ParseGroupVersion(v.text("apiVersion"))
+	if err != nil {
+		return schema.GroupVersionKind{}, &Error{Position{file, v.field("apiVersion").line}, "apiVersion must be GROUP/VERSION, not " + v.field("apiVersion").words()}
+	}
+	return gv.WithKind(v.text("kind")), nil
+}
+
+// meant names the field that seems to have been written in place of the one that is missing.
+func meant(v *value, name string) string {
 	for _, f := range v.fields {
 		if Nearest(f.name, []string{name}) != "" {
 			return fmt.Sprintf("; did you mean %q to be %q?", shorten(f.name), name)
@@ -64,27 +77,33 @@ func didYouMeanField(v *value, name string) string {
 	return ""
 }
 
-// list takes the entries of a List. Those of a typed one, such as a PodList, need not say what they are.
-func (r *reader) list(file string, v *value, items *fieldValue) error {
+// isList reports whether objects of the kind are lists of others: kubectl's List, or such as a PodList, as the API server answers it.
+func isList(gvk schema.GroupVersionKind) bool {
+	if gvk.Kind == "List" {
+		return true
+	}
+	k, _ := kindOf(gvk.GroupVersion().String(), entryKind(gvk).Kind)
+	return k != nil && entryKind(gvk) != gvk
+}
+
+func entryKind(list schema.GroupVersionKind) schema.GroupVersionKind {
+	return list.GroupVersion().WithKind(strings.TrimSuffix(list.Kind, "List"))
+}
+
+func (r *reader) list(file string, gvk schema.GroupVersionKind, items *fieldValue) error {
 	if items.kind == scalarValue && items.scalar == nil {
 		return nil
 	}
 	if items.kind != listValue {
 		return &Error{Position{file, items.line}, "items must be a list, not " + items.words()}
 	}
-	kind := ""
-	if name := strings.TrimSuffix(v.text("kind"), "List"); name != "" {
-		kind = v.text("apiVersion") + " " + name
-	}
 	for _, entry := range items.entries {
-		if err := r.document(file, entry, kind); err != nil {
+		if err := r.document(file, entry, entryKind(gvk)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-func cutKind(kind string) (apiVersion, name string, ok bool) { return strings.Cut(kind, " ") }
 
 // nameFrom takes name and namespace as they are written.
 func (o *Object) nameFrom(v *value) {

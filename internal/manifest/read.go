@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Read reads manifests into a world. A path is a file; a folder, which stands for every .yaml, .yml and .json file below it except hidden ones
@@ -138,7 +140,7 @@ func (r *reader) file(name string, data []byte) error {
 		return err
 	}
 	for _, document := range documents {
-		if err := r.document(name, document, ""); err != nil {
+		if err := r.document(name, document, schema.GroupVersionKind{}); err != nil {
 			return err
 		}
 	}
