@@ -16,7 +16,7 @@ shop/b : NetworkPolicy shop/b only isolates pods with app=web of namespace shop,
 		{"other direction", objects(netpol("shop/a", every+", policyTypes: [Egress]"), netpol("shop/b", web)), ""},
 		{"both directions", objects(netpol("shop/a", every), netpol("shop/b", web+", policyTypes: [Ingress, Egress]")), ""},
 		{"it has rules", objects(netpol("shop/a", every), netpol("shop/b", web+", ingress: [{}]")), ""},
-		{"other pods", objects(netpol("shop/a", web), netpol("shop/b", every)), ""},
+		{"other pods", objects(netpol("shop/a", web), netpol("shop/b", "podSelector: {matchLabels: {app: db}}")), ""},
 		{"other namespace", objects(netpol("shop/a", every), netpol("ops/b", web)), ""},
 	})
 }
