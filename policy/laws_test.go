@@ -1,7 +1,10 @@
 package policy
 
 import (
+	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -274,16 +277,67 @@ func renameSelector(s *metav1.LabelSelector) {
 	}
 }
 
-// HowToAllow says something about every denial, and about nothing else.
+// HowToAllow says something about every denial, and about nothing else. Who does what it says, in a policy of tier NetworkPolicy or Admin, has the
+// direction accepted.
 func TestEveryDenialHasARemedy(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawObjects(t)
-		set := o.set(o.policies())
+		policies := o.policies()
+		set := o.set(policies)
 		for _, f := range o.flows() {
 			d := Evaluate(set, f)
-			if how := d.HowToAllow(set); (how == "") != (d.Action() == Accept) {
+			how := d.HowToAllow(set)
+			if (how == "") != (d.Action() == Accept) {
 				t.Fatalf("%s\nhow to allow it: %q", d, how)
+			}
+			for _, j := range []Judgement{d.Egress, d.Ingress} {
+				if mended := remedied(policies, &j, d.Flow, how); mended != nil {
+					after := Decide(o.set(mended), f)
+					if got := [2]Reason{Ingress: after.Ingress.Reason, Egress: after.Egress.Reason}[j.Direction]; got.Action == Deny {
+						t.Fatalf("%s\n%s does not help: %v", d, how, got)
+					}
+				}
 			}
 		}
 	})
+}
+
+// remedied does what HowToAllow says for one direction; nil: it is no matter of adding a rule to a policy that there is.
+func remedied(policies []*Policy, j *Judgement, f Flow, how string) []*Policy {
+	for _, p := range policies {
+		at := len(p.Rules[j.Direction])
+		switch {
+		case j.Action == Accept || j.Fault != "":
+			continue
+		case j.Cause == CauseIsolated && strings.Contains(how, fmt.Sprintf("add to %s: spec.%s[+]: ", p.Ref, j.Direction)):
+		case j.Cause == CauseRule && j.Tier == Admin && strings.Contains(how, fmt.Sprintf("add above rule %d of %s", j.Rule, p.Ref)):
+			at = j.Rule
+		default:
+			continue
+		}
+		changed := *p
+		changed.Rules[j.Direction] = slices.Insert(slices.Clone(p.Rules[j.Direction]), at, wantedRule(j.Direction, f))
+		return replaced(policies, &changed)
+	}
+	return nil
+}
+
+// wantedRule is the rule that HowToAllow puts into words.
+func wantedRule(d Direction, f Flow) Rule {
+	rule, peer := Rule{Action: Accept}, f.Source
+	if d == Egress {
+		peer = f.Destination
+	}
+	if f.Protocol != OtherProtocols {
+		rule.Ports = []Port{{Protocol: f.Protocol, Number: f.Port}}
+	}
+	switch {
+	case peer.Place == Unknown:
+	case peer.Place == InPod:
+		labels, _ := SelectLabels(peer.Pod.Labels)
+		rule.Peers = []Peer{{Pods: &PodSelector{Namespace: peer.Pod.Namespace, Pods: labels}}}
+	default:
+		rule.Peers = []Peer{{Network: &Network{CIDR: netip.PrefixFrom(peer.Address, peer.Address.BitLen())}}}
+	}
+	return rule
 }
