@@ -26,6 +26,10 @@ type networkOpening struct {
 // write of the longest prefix that holds it, once.
 func (t *transition) classifyNetworks() {
 	wanted := t.wishes.networks
+	if t.networksStay() {
+		return
+	}
+	t.stayed = &stayed{networks: wanted, version: t.installed.networksVersion, groups: map[*group]*signature{}}
 	for p, r := range wanted.table {
 		if _, found := t.installed.networks[p]; !found {
 			t.classifyNetwork(p, t.installed.network(p, t.reserved), r, true)
@@ -33,6 +37,9 @@ func (t *transition) classifyNetworks() {
 	}
 	for p, from := range t.installed.networks {
 		t.classifyNetwork(p, from, wanted.of(p), false)
+	}
+	if len(t.close.networks)+len(t.networkMoves)+len(t.networkOpenings) > 0 {
+		t.stayed.networks = nil // They do not all stay.
 	}
 	if len(t.close.networks) == 0 {
 		return
@@ -45,6 +52,30 @@ func (t *transition) classifyNetworks() {
 	}
 }
 
+// stayed remembers that the installed networks were right for these wanted ones, as long as these groups mean this.
+type stayed struct {
+	networks *networks
+	version  uint64
+	groups   map[*group]*signature
+}
+
+// networksStay reports whether no network moves, if that can be told without looking at them all.
+func (t *transition) networksStay() bool {
+	s := t.stayed
+	if s == nil || s.networks != t.wishes.networks || s.version != t.installed.networksVersion {
+		return false
+	}
+	for g, means := range s.groups {
+		if !g.exact || g.next != means {
+			return false
+		}
+	}
+	for g := range s.groups {
+		t.used[g] = true
+	}
+	return true
+}
+
 func (t *transition) classifyNetwork(p netip.Prefix, from *group, r *region, absent bool) {
 	switch wasClosed := t.reserved.closed(from); {
 	case r.closed && wasClosed && !absent:
@@ -54,6 +85,7 @@ func (t *transition) classifyNetwork(p netip.Prefix, from *group, r *region, abs
 		t.networkOpenings = append(t.networkOpenings, networkOpening{p, r.means})
 	case from.exact && from.next == r.means && !absent:
 		t.used[from] = true
+		t.stayed.groups[from] = r.means
 	default:
 		t.networkMoves = append(t.networkMoves, networkMove{p, from, r.means, absent})
 	}

@@ -48,6 +48,7 @@ type Compiler struct {
 	lastNetworks *networks
 	lastRemote   *remote
 	lastSet      *signatureSet
+	stayed       *stayed
 
 	reserved   *reserved
 	installed  *installed

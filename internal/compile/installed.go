@@ -16,7 +16,9 @@ type installed struct {
 	profiles   map[datapath.ProfileID]*profile // that have rows
 	version    uint64                          // changes with endpoints
 	size       size                            // entries
-	table      *prefixes[*group]               // networks, when they were last asked for; nil: they have changed
+	// networksVersion changes with networks.
+	networksVersion uint64
+	table           *prefixes[*group] // networks, when they were last asked for; nil: they have changed
 }
 
 func newInstalled() *installed {
@@ -133,6 +135,7 @@ func (i *installed) dropNetwork(p netip.Prefix) {
 		old.members--
 	}
 	i.table = nil
+	i.networksVersion++
 }
 
 // network returns the group of the addresses of a prefix that have no endpoint, as far as no longer prefix speaks for them.
