@@ -44,6 +44,8 @@ Exit code: 0; 2 the command line or a manifest is wrong, a policy is refused, or
 	form = outputFlag(c, "text", "json")
 	c.Flags().Var(to, "to", "the API to convert to")
 	partial = c.Flags().Bool("partial", false, "convert what can be converted, and leave the rest as it is")
+	c.ValidArgsFunction = cobra.NoFileCompletions
+	completeFlag(c, "to", cobra.FixedCompletions(to.allowed, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

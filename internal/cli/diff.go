@@ -33,6 +33,7 @@ Exit code: 0 no difference, 1 a difference, 2 the command line or a manifest is 
 	}
 	paths = filenameFlag(c, "manifests, old ones first: twice a file, a folder with everything below it, or - for standard input")
 	form = outputFlag(c, "text", "json", "md")
+	c.ValidArgsFunction = cobra.NoFileCompletions
 	return c
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hedgerow-net/hedgerow/internal/manifest"
-	"github.com/hedgerow-net/hedgerow/policy"
 	"github.com/hedgerow-net/hedgerow/policy/analysis"
 )
 
@@ -44,6 +43,9 @@ Exit code: 0; 2 the command line or a manifest is wrong.`,
 	form = outputFlag(c, "text", "json", "csv", "dot", "mermaid")
 	ports = c.Flags().StringArray("port", nil, "only this port, as 80/TCP; ICMP is every protocol without ports (may be given several times)")
 	namespaces = c.Flags().StringArrayP("namespace", "n", nil, "only what pods of this namespace reach, and what reaches them (may be given several times)")
+	c.ValidArgsFunction = cobra.NoFileCompletions
+	completeFlag(c, "port", cobra.NoFileCompletions)
+	completeFlag(c, "namespace", completeNamespaces(paths))
 	return c
 }
 
@@ -65,12 +67,10 @@ func printMatrix(c *cobra.Command, paths, portTexts, namespaces []string, form s
 	if err != nil {
 		return err
 	}
-	m := newMatrix(&w.World, ports, namespaces)
-	for _, namespace := range namespaces {
-		if !slices.ContainsFunc(w.Namespaces, func(ns *policy.Namespace) bool { return ns.Name == namespace }) {
-			return fmt.Errorf("there is no namespace %s in the manifests", namespace)
-		}
+	if err := checkNamespaces(w, namespaces); err != nil {
+		return err
 	}
+	m := newMatrix(&w.World, ports, namespaces)
 	if form == "json" {
 		return printJSON(c, newMatrixJSON(m))
 	}

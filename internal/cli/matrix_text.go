@@ -39,16 +39,21 @@ func (m *matrix) portSets(b *strings.Builder) {
 	}
 	letters := map[string]string{"everything": "✓", "nothing": "✗", analysis.Reach{}.String(): "–"}
 	var legend []string
+	said := map[string]bool{}
 	m.table(b, false, func(c cell) string {
 		words := c.reach.String()
+		said[words] = true
 		if letters[words] == "" {
 			letters[words] = letter(len(legend))
 			legend = append(legend, words)
 		}
 		return letters[words]
 	})
-	b.WriteString("\n✓ everything\n✗ nothing\n")
-	for _, words := range legend {
+	b.WriteByte('\n')
+	for _, words := range append([]string{"everything", "nothing", analysis.Reach{}.String()}, legend...) {
+		if !said[words] {
+			continue
+		}
 		fmt.Fprintf(b, "%s %s\n", letters[words], words)
 	}
 }
