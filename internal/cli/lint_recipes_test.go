@@ -83,3 +83,17 @@ func TestRecipesReadme(t *testing.T) {
 		t.Errorf("ran %d commands, want 3", commands)
 	}
 }
+
+// Policies that are common and right are no findings, however they look.
+func TestLintQuiet(t *testing.T) {
+	paths, err := filepath.Glob("testdata/lint-quiet/*.yaml")
+	if err != nil || len(paths) < 5 {
+		t.Fatalf("found %d files (%v)", len(paths), err)
+	}
+	for _, path := range paths {
+		var out, talk strings.Builder
+		if code := Run(strings.NewReader(""), &out, &talk, "lint", "-f", path); code != exitYes {
+			t.Errorf("lint -f %s: exit code %d\n%s%s", path, code, out.String(), talk.String())
+		}
+	}
+}
