@@ -4,7 +4,6 @@ import (
 	"os"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -28,37 +27,41 @@ func TestJSONIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	for verb, answer := range jsonAnswers {
-		var fields []string
-		fieldsOf(answer, "", map[reflect.Type]bool{}, &fields)
+		fields := map[string]bool{}
+		fieldsOf(answer, "", map[reflect.Type]bool{}, fields)
 		rows := rowsOf(string(text), verb)
-		for _, f := range fields {
-			if !slices.Contains(rows, f) {
+		for f, optional := range fields {
+			documented, found := rows[f]
+			switch {
+			case !found:
 				t.Errorf("docs/json.md: section %q does not describe `%s`", verb, f)
+			case documented != optional:
+				t.Errorf("docs/json.md: section %q: `%s` is called optional: %v, but may be left out: %v", verb, f, documented, optional)
 			}
 		}
-		for _, row := range rows {
-			if !slices.Contains(fields, row) {
+		for row := range rows {
+			if _, found := fields[row]; !found {
 				t.Errorf("docs/json.md: section %q describes `%s`, which is not there", verb, row)
 			}
 		}
 	}
 }
 
-var row = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+var row = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]*) \\|")
 
-// rowsOf returns the fields that the section of a verb has rows for.
-func rowsOf(text, verb string) []string {
+// rowsOf returns the fields that the section of a verb has rows for, and whether they are called optional.
+func rowsOf(text, verb string) map[string]bool {
 	_, section, _ := strings.Cut(text, "\n## "+verb+"\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	var rows []string
+	rows := map[string]bool{}
 	for _, found := range row.FindAllStringSubmatch(section, -1) {
-		rows = append(rows, found[1])
+		rows[found[1]] = strings.Contains(found[2], "optional")
 	}
 	return rows
 }
 
-// fieldsOf collects the paths of the JSON fields of a type: "flows[].from.name".
-func fieldsOf(t reflect.Type, path string, seen map[reflect.Type]bool, to *[]string) {
+// fieldsOf collects the paths of the JSON fields of a type, such as "flows[].from.name", and whether they are left out when they are empty.
+func fieldsOf(t reflect.Type, path string, seen map[reflect.Type]bool, to map[string]bool) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		if t.Kind() != reflect.Pointer {
 			path += "[]"
@@ -71,7 +74,7 @@ func fieldsOf(t reflect.Type, path string, seen map[reflect.Type]bool, to *[]str
 	seen[t] = true
 	for i := range t.NumField() {
 		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case !f.IsExported() || name == "-":
 			continue
@@ -82,7 +85,7 @@ func fieldsOf(t reflect.Type, path string, seen map[reflect.Type]bool, to *[]str
 			name = f.Name
 		}
 		below := strings.TrimPrefix(path+"."+name, ".")
-		*to = append(*to, below)
+		to[below] = strings.Contains(options, "omitempty")
 		fieldsOf(f.Type, below, seen, to)
 	}
 }
