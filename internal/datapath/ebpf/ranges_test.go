@@ -250,7 +250,7 @@ func TestFlipsBetweenPortsAndRanges(t *testing.T) {
 		profiles := []datapath.Profile{{Ingress: b.write(byPort)}, {Ingress: b.write(byBlock), IngressRanges: true}}
 		b.refer(b.b, profiles[0])
 		tr := b.startTraffic(f)
-		for round := range 100 {
+		for range 40 {
 			around, gone := &datapath.Change{PutRanges: map[datapath.RangeKey]datapath.Verdict{}}, &datapath.Change{}
 			for n := range uint32(200) {
 				k := datapath.RangeKey{
@@ -260,7 +260,9 @@ func TestFlipsBetweenPortsAndRanges(t *testing.T) {
 				gone.DeleteRanges = append(gone.DeleteRanges, k)
 			}
 			b.apply(around)
-			b.refer(b.b, profiles[(round+1)%2])
+			for n := range 200 {
+				b.refer(b.b, profiles[n%2])
+			}
 			b.apply(gone)
 		}
 		tr.check(b)

@@ -141,3 +141,24 @@ func TestVerdictTagsAgree(t *testing.T) {
 		t.Errorf("%d packets arrived, want 300", n)
 	}
 }
+
+// TestOnlyThisNodeReachesNobody: what the node sends passes to an address without a pod, and nothing else at output does, whoever's address it has. (Other
+// nodes' get there where the node forwards by itself, as IPVS does.)
+func TestOnlyThisNodeReachesNobody(t *testing.T) {
+	d, err := Open(Options{Dir: lab.BPFFS(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	from, to := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	for _, e := range []datapath.Endpoint{
+		{Group: groupNode, Index: datapath.NodeIndex}, {Group: groupNode, Index: datapath.OtherNodeIndex}, {Group: groupNode},
+	} {
+		if err := d.Apply(&datapath.Change{PutEndpoints: map[netip.Addr]datapath.Endpoint{from: e, to: {Group: datapath.LocalUnknownGroup}}}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := run(t, d, probes[1].packet(from, to, 80).Bytes()), e.Index == datapath.NodeIndex; got != want {
+			t.Errorf("from %+v: accepted %t, want %t", e, got, want)
+		}
+	}
+}
