@@ -92,7 +92,7 @@ func (i *Instance) runAPIServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	i.onStop("listeners", listener.Close)
+	i.onStop("listeners", listener.Release)
 	server, err := apiserver.Start(ctx, apiserver.Options{
 		Listener: listener, Advertise: fabric.BridgeIPv4.Addr().AsSlice(), Etcd: i.store.Endpoint(),
 		Serving: serving, ClientCAFile: i.authority.CAFile(), ServiceAccountKeyFile: key, ServiceRanges: serviceRanges,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // Merge returns one listener that accepts from all given ones, for servers that take only one. Its address is the first one's. It
@@ -24,7 +25,9 @@ type Merged struct {
 	listeners []net.Listener
 	accepted  chan accepted
 	closed    chan struct{}
-	once      sync.Once
+	once      sync.Once // of closed
+	released  atomic.Bool
+	sockets   sync.Once // of closing them
 
 	mu   sync.Mutex
 	open map[*tracked]struct{}
@@ -40,6 +43,9 @@ type accepted struct {
 func (m *Merged) accept(l net.Listener) {
 	for {
 		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) && m.released.Load() {
+			return
+		}
 		select {
 		case m.accepted <- accepted{conn, err}:
 		case <-m.closed:
@@ -70,11 +76,22 @@ func (m *Merged) Accept() (net.Conn, error) {
 // Addr is the address of the first listener.
 func (m *Merged) Addr() net.Addr { return m.listeners[0].Addr() }
 
-// Close closes all listeners. Connections stay.
+// Close closes all listeners, and ends Accept. Connections stay.
 func (m *Merged) Close() error {
+	m.once.Do(func() { close(m.closed) })
+	return m.closeSockets()
+}
+
+// Release closes all listeners behind the server's back: Accept goes on waiting. A server that takes longer to stop than it is waited for would see a
+// failure in the end of Accept, and panic.
+func (m *Merged) Release() error {
+	m.released.Store(true)
+	return m.closeSockets()
+}
+
+func (m *Merged) closeSockets() error {
 	var errs []error
-	m.once.Do(func() {
-		close(m.closed)
+	m.sockets.Do(func() {
 		for _, l := range m.listeners {
 			errs = append(errs, l.Close())
 		}

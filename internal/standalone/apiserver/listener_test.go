@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -46,6 +47,36 @@ func TestMerge(t *testing.T) {
 	}
 	if _, err := net.Dial("tcp", second.Addr().String()); err == nil {
 		t.Error("the second listener still listens")
+	}
+}
+
+// TestRelease: the sockets are closed, and a server that is still there does not notice.
+func TestRelease(t *testing.T) {
+	first, second := listen(t), listen(t)
+	m := Merge(first, second)
+	ended := make(chan error)
+	go func() {
+		_, err := m.Accept()
+		ended <- err
+	}()
+	if err := m.Release(); err != nil {
+		t.Error(err)
+	}
+	for _, l := range []net.Listener{first, second} {
+		if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+			t.Errorf("%s still listens", l.Addr())
+		}
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("Accept ended with %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != net.ErrClosed {
+		t.Errorf("Accept after Close: %v, want closed", err)
 	}
 }
 
