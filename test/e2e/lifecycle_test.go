@@ -22,6 +22,7 @@ func TestDataSurvivesRestart(t *testing.T) {
 	i := startInstance(t, "--data-dir", dir)
 	ns := makeNamespace(t, i, map[string]string{isolation: "on"})
 	makePolicy(t, i, ns, "pol1")
+	installNewer(t, i)
 	pod := makePod(t, i, ns, webPod("backend"))
 	config := i.config(t)
 	for round, stop := range map[string]func(*instance){
@@ -34,6 +35,7 @@ func TestDataSurvivesRestart(t *testing.T) {
 			t.Errorf("after %s the server is %s with another authority or at another address than %s", round, again.Host, config.Host)
 		}
 		checkKept(t, i, ns)
+		checkNewer(t, i)
 		after := awaitPod(t, i, ns, "backend")
 		if after.UID != pod.UID {
 			t.Errorf("after %s the pod is another one", round)

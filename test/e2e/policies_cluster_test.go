@@ -144,7 +144,7 @@ func (s *stage) testConditions(t *testing.T) {
 // while the definition keeps the field, and when an older one prunes it.
 func (s *stage) testUnknownPeers(t *testing.T) {
 	s.expect(t, "client>web:80 client>api:80 blue>web:80", "")
-	restore := s.loosen(t, "clusternetworkpolicies.policy.networking.k8s.io")
+	restore := s.loosen(t, clusterPolicies)
 	s.apply(t,
 		cnp("deny", "Admin", 2, `ingress: [{action: Deny, from: [{zones: [a]}]}]`),
 		cnp("accept", "Admin", 1, `ingress: [{action: Accept, from: [`+client+`, {zones: [a]}], `+tcp80+`}]`))

@@ -2,7 +2,9 @@ package thirdparty
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -40,31 +42,30 @@ func newDefiner(config *rest.Config) (*definer, error) {
 	return &definer{definitions: clients.ApiextensionsV1().CustomResourceDefinitions(), api: clients.Discovery().RESTClient()}, nil
 }
 
-// EnsureCRDs creates or updates the definitions of the policy APIs and returns when policies can be written, read and discovered. It ends
-// with an error when the context does.
-func EnsureCRDs(ctx context.Context, config *rest.Config) error {
-	definer, err := newDefiner(config)
-	if err != nil {
-		return err
-	}
-	return definer.definePolicies(ctx)
-}
-
-// definePolicies makes the policy APIs be served. They are defined all at once: most of the time goes by in waiting.
-func (d *definer) definePolicies(ctx context.Context) error {
+// definePolicies makes the policy APIs be served. They are defined all at once: most of the time goes by in waiting. Where the definition of
+// somebody else stands in the way of a cluster policy API, the others are served nevertheless.
+func (d *definer) definePolicies(ctx context.Context, log *slog.Logger) error {
 	all, err := crds.All()
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, crd := range all {
-		group.Go(func() error { return d.define(ctx, crd) })
+		group.Go(func() error {
+			err := d.define(ctx, crd)
+			var other *taken
+			if crd.Name != crds.NetworkPolicysName && (errors.As(err, &other) || apierrors.IsInvalid(err)) {
+				log.Error("a policy API is not served", "definition", crd.Name, "error", err)
+				return nil
+			}
+			return err
+		})
 	}
 	return group.Wait()
 }
 
 // define makes the definition be as wanted and returns when it is served. A definition of the same name that belongs to somebody else is
-// left alone: if it has no owner and serves what is wanted that is good enough, otherwise the error is taken.
+// left alone, and so is one of a later release: if it has no owner and serves what is wanted that is good enough, otherwise the error is taken.
 func (d *definer) define(ctx context.Context, want *apiextensionsv1.CustomResourceDefinition) error {
 	for {
 		done, err := d.write(ctx, want)
@@ -95,7 +96,7 @@ func (d *definer) write(ctx context.Context, want *apiextensionsv1.CustomResourc
 	case isLeftOver(existing, want):
 		err = d.delete(ctx, existing)
 		return false, err
-	case !sameOwner(existing, want):
+	case !sameOwner(existing, want), newerBundle(existing, want):
 		return true, checkServes(existing, want)
 	default:
 		_, err = d.definitions.Update(ctx, updated(existing, want), metav1.UpdateOptions{})

@@ -134,7 +134,7 @@ func (e *Extension) restore(ctx context.Context, resources *storage) error {
 
 // tryRestore serves the policy APIs and lists the stored resources.
 func (e *Extension) tryRestore(ctx context.Context, resources *storage) (*v1beta1.ThirdPartyResourceList, error) {
-	if err := resources.definer.definePolicies(ctx); err != nil {
+	if err := resources.definer.definePolicies(ctx, e.log); err != nil {
 		return nil, err
 	}
 	return resources.all(ctx)
