@@ -30,8 +30,8 @@ func (d Decision) Action() Action {
 }
 
 // Evaluate decides a flow by the policies of the set. It is the reference for everything else that decides: slow, and plain. The flow is that of the
-// first packet; replies belong to it and are not judged by themselves ("for connections allowed in one direction, reply traffic is implicitly allowed", concepts page
-// of NetworkPolicy). Both directions must accept it ("For a connection from a source pod to a destination pod to be allowed, both the egress policy on the source pod and
+// first packet; replies belong to it and are not judged by themselves ("Reply traffic for those allowed connections will also be implicitly allowed", concepts
+// page of NetworkPolicy). Both directions must accept it ("For a connection from a source pod to a destination pod to be allowed, both the egress policy on the source pod and
 // the ingress policy on the destination pod need to allow the connection", there).
 //
 // Between addresses of different families there are no packets: such a flow, also one between pods that have no family in common, is denied, with
@@ -53,7 +53,7 @@ func Decide(s *Set, f Flow) Decision {
 		d.both(Deny, CauseClosed)
 		return d
 	case source.same(destination):
-		// "A Pod cannot block access to itself" (concepts page of NetworkPolicy).
+		// "a pod cannot block access to itself" (concepts page of NetworkPolicy).
 		d.both(Accept, CauseSelf)
 		return d
 	case source.Address.IsValid() && destination.Address.IsValid() && source.Address.Is4() != destination.Address.Is4():
@@ -86,7 +86,8 @@ func (s *Set) judge(d Direction, subject, peer End, f Flow) Reason {
 	}
 	if d == Ingress && peer.Place == OnNode {
 		// "Traffic is allowed to a pod ... if the traffic source is the pod's local node" (NetworkPolicySpec.ingress), whatever the policies, so that
-		// probes work.
+		// probes work. Not the other way round: "the only allowed connections from the pod are those allowed by the egress list" (concepts page, which
+		// elsewhere speaks of "traffic to and from the node"; the API's field of egress does not).
 		return Reason{Direction: d, Action: Accept, Cause: CauseNode}
 	}
 	selecting := s.Selecting(subject.Pod, d)
@@ -176,7 +177,8 @@ func (s *Set) isPeer(p Peer, action Action, peer End) bool {
 	case peer.Place == Unknown:
 		return true
 	}
-	// "Note that host-networked pods are not included in this type of peer" (namespaces, pods); settle has made them nodes or addresses.
+	// "Note that host-networked pods are not included in this type of peer" (namespaces, pods); settle has made them nodes or addresses ("Traffic to/from
+	// hostNetwork pods is treated the same as all other traffic to/from the node IP", concepts page of NetworkPolicy).
 	return peer.Place == InPod && p.Pods.Matches(s.namespaces[peer.Pod.Namespace], peer.Pod)
 }
 
