@@ -15,17 +15,18 @@ func (v *view) namedPorts() []Finding {
 		if !only || len(pods) == 0 {
 			continue
 		}
-		named := slices.DeleteFunc(slices.Clone(l.Ports), func(p policy.Port) bool { return p.Name == "" })
-		for _, port := range named {
-			// A destinationNamedPort of a cluster policy is one field and a port of each protocol.
-			if slices.ContainsFunc(named, func(p policy.Port) bool { return p.Field == port.Field && hasName(pods, p) }) {
+		for _, entry := range entries(l.Ports) {
+			if entry[0].Name == "" || slices.ContainsFunc(entry, func(p policy.Port) bool { return hasName(pods, p) }) {
 				continue
 			}
-			message := fmt.Sprintf("none of the pods (%s) has a port named %q of protocol %s", podWords(pods), port.Name, port.Protocol)
-			found = append(found, l.finding(port.Field, message, nameAdvice(pods, port)))
+			message := fmt.Sprintf("none of the pods (%s) has a port named %q", podWords(pods), entry[0].Name)
+			if len(entry) == 1 {
+				message += fmt.Sprintf(" of protocol %s", entry[0].Protocol)
+			}
+			found = append(found, l.finding(entry[0].Field, message, nameAdvice(pods, entry[0])))
 		}
 	}
-	return oncePerField(found)
+	return found
 }
 
 func hasName(pods []*policy.Pod, port policy.Port) bool {

@@ -28,6 +28,7 @@ shop/p spec.ingress[0]: the rule (Accept everything from every pod of namespace 
 		{"an earlier tier passes", objects(shop, admin("q", "1", "{action: Pass, from: [{namespaces: {}}]}"), netpol("shop/p", "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]")), ""},
 		{"the rule also lets in what is outside", objects(shop, admin("q", "1", denyAll), netpol("shop/p", "podSelector: {}, ingress: [{}]")), ""},
 		{"other subject", objects(shop, cnp("q", "tier: Admin, priority: 1, subject: {namespaces: {matchLabels: {team: b}}}, ingress: ["+denyAll+"]"), netpol("shop/p", "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]")), ""},
+		{"same priority has its own code", objects(shop, admin("p", "1", denyAll), admin("q", "1", fromOps)), ""},
 		{"one port only", objects(shop, admin("p", "1", "{action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 22}}}]}, "+fromOps)), ""},
 		{"same action is redundant instead", objects(shop, admin("p", "1", denyAll+", {action: Deny, from: [{namespaces: {matchLabels: {team: ops}}}]}")), ""},
 	})

@@ -63,7 +63,7 @@ shop/p spec.ingress[0].ports[0]: none of the pods (shop/web) has a port named "h
 		{"unlike any", objects(web, allow("{port: metrics}")), `
 shop/p spec.ingress[0].ports[0]: none of the pods (shop/web) has a port named "metrics" of protocol TCP | give the container port that name, or use its number`},
 		{"cluster policy", objects(web, cluster("htpp")), `
-/p spec.ingress[0].protocols[0]: none of the pods (shop/web) has a port named "htpp" of protocol TCP | did you mean "http"?`},
+/p spec.ingress[0].protocols[0]: none of the pods (shop/web) has a port named "htpp" | did you mean "http"?`},
 		{"cluster policy, one of the protocols", objects(web, cluster("http")), ""},
 		{"the pod has it", objects(web, allow("{port: http}")), ""},
 		{"one of two pods has it", objects(web, pod("shop/web2", "app: web"), allow("{port: http}")), ""},

@@ -23,10 +23,11 @@ func (v *view) shadowed() []Finding {
 }
 
 // decidesBefore reports whether a flow that both lines match never comes to the second. In tier NetworkPolicy there is no order. What an earlier rule
-// passes on comes to the next tier in spite of later rules, so where there is such a rule nothing is claimed.
+// passes on comes to the next tier in spite of later rules, so where there is such a rule nothing is claimed; nor of two policies of one priority, whose
+// order the API leaves open.
 func (v *view) decidesBefore(by, l line) bool {
 	if by.policy.Tier == l.policy.Tier {
-		return by.policy.Tier != policy.NetworkPolicy && by.place < l.place
+		return by.policy.Tier != policy.NetworkPolicy && by.place < l.place && (by.policy == l.policy || by.policy.Priority < l.policy.Priority)
 	}
 	return by.policy.Tier < l.policy.Tier && by.Action != policy.Pass && !slices.ContainsFunc(v.rivals(by), func(e line) bool {
 		return e.direction == by.direction && e.policy.Tier == by.policy.Tier && e.Action == policy.Pass && e.place < by.place
