@@ -18,7 +18,8 @@ it, every policy that isolates, the rule that comes nearest and what it lacks, a
 
 FROM and TO are
   NAMESPACE/POD            a Pod, or a workload of that name
-  deploy/NAMESPACE/NAME    the pods of a workload; also rs, sts, ds, job, cronjob, rc, and the long names
+  deploy/NAMESPACE/NAME    the pods of a workload; also rs, sts, ds, job, cronjob, rc, and the long names (where a Pod or another workload has the same
+                           name, answers call its pods NAMESPACE/deploy:NAME)
   svc/NAMESPACE/NAME       the pods behind a Service; PORT is then the Service's port
   node/NAME                a node itself, and pods in its network
   ADDRESS                  an IP address: that of a pod, a node or a Service of the manifests, or one outside the cluster

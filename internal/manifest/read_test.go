@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -177,6 +178,26 @@ func TestPaths(t *testing.T) {
 	}
 	if _, err := Read([]string{"missing"}, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file gives %v", err)
+	}
+}
+
+// TestOrderDoesNotMatter: the same documents in another order are the same world, except for the list of objects.
+func TestOrderDoesNotMatter(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/worlds/workloads.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents := strings.Split(string(archive.Files[0].Data), "---\n")
+	withoutObjects := func() string {
+		world, _, _ := strings.Cut(dump(read(t, strings.Join(documents, "---\n"))), "object ")
+		return world
+	}
+	want := withoutObjects()
+	for range 20 {
+		rand.Shuffle(len(documents), func(i, j int) { documents[i], documents[j] = documents[j], documents[i] })
+		if diff := cmp.Diff(want, withoutObjects()); diff != "" {
+			t.Fatalf("in the order\n%s\nthe world is another (-want +got):\n%s", strings.Join(documents, "---\n"), diff)
+		}
 	}
 }
 

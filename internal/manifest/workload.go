@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -42,28 +44,20 @@ func template(object any) *corev1.PodTemplateSpec {
 }
 
 // addWorkloads adds one pod for every object with a pod template, except those that another one of the manifests controls, as a Deployment
-// controls its ReplicaSets. The pod has the name of its workload; where a pod of that name is there already, the kind is put before
-// it: "deploy:web", which no object can be called.
+// controls its ReplicaSets. The pod has the name of its workload; where a pod of that name is there already, or a workload of a kind that comes first in
+// WorkloadKinds, its own kind is put before it: "ds:web", which no object can be called.
 func (w *World) addWorkloads() {
-	taken, owners := map[[2]string]bool{}, map[objectName]bool{}
+	taken := map[[2]string]bool{}
 	for _, p := range w.Pods {
 		taken[[2]string{p.Namespace, p.Name}] = true
 	}
-	for _, o := range w.Objects {
-		if template(o.Value) != nil {
-			owners[objectName{o.Kind.Group, o.Kind.Kind, o.Namespace, o.Name}] = true
-		}
-	}
-	for _, o := range w.Objects {
-		t := template(o.Value)
-		if t == nil || controlled(o, owners) {
-			continue
-		}
+	for _, o := range w.workloadObjects() {
 		name := o.Name
 		if taken[[2]string{o.Namespace, name}] {
-			name = shortKind(o.Kind.Kind) + ":" + name
+			name = WorkloadKinds[rank(o.Kind.Kind)].Short + ":" + name
 		}
 		taken[[2]string{o.Namespace, name}] = true
+		t := template(o.Value)
 		pod := policy.FromPod(&corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: name, Labels: t.Labels}, Spec: t.Spec,
 		})
@@ -72,13 +66,29 @@ func (w *World) addWorkloads() {
 	}
 }
 
-func shortKind(kind string) string {
-	for _, k := range WorkloadKinds {
-		if k.Kind == kind {
-			return k.Short
+// workloadObjects returns the objects that pods are added for, in an order that does not depend on that of the manifests.
+func (w *World) workloadObjects() []*Object {
+	owners := map[objectName]bool{}
+	for _, o := range w.Objects {
+		if template(o.Value) != nil {
+			owners[objectName{o.Kind.Group, o.Kind.Kind, o.Namespace, o.Name}] = true
 		}
 	}
-	return strings.ToLower(kind)
+	var all []*Object
+	for _, o := range w.Objects {
+		if template(o.Value) != nil && !controlled(o, owners) {
+			all = append(all, o)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *Object) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(rank(a.Kind.Kind), rank(b.Kind.Kind)))
+	})
+	return all
+}
+
+// rank is the place of a kind in WorkloadKinds.
+func rank(kind string) int {
+	return slices.IndexFunc(WorkloadKinds, func(k WorkloadKind) bool { return k.Kind == kind })
 }
 
 // controlled reports whether the object belongs to a workload of the manifests.
