@@ -26,9 +26,9 @@ test: build
 bench: build
 	@$(BIN)/hedgerow-standalone bench $(ARGS)
 
-## generate: rebuild the committed eBPF objects (clang-14, llvm-strip-14) and the definitions of policy.networking.k8s.io
+## generate: rebuild the committed eBPF objects (clang-14, llvm-strip-14), the definitions of policy.networking.k8s.io and docs/cli
 generate:
-	@$(GO) generate ./internal/datapath/ebpf ./deploy/crds
+	@$(GO) generate ./internal/datapath/ebpf ./deploy/crds ./internal/cli
 
 ## check: vet, gofmt, go mod tidy, staticcheck
 check:
