@@ -117,7 +117,7 @@ func newDiffVerdict(v *analysis.Verdict, e *explainer) *diffVerdict {
 func newComer(c *analysis.Comparison, side analysis.Side, g *analysis.Group) comer {
 	n := comer{Group: newGroupJSON(g), Reaches: []comerReach{}, ReachedBy: []comerReach{}}
 	for _, other := range c.Groups() {
-		if g.Kind != analysis.Pods && other.Kind != analysis.Pods {
+		if !c.ArePods(side, g) && !c.ArePods(side, other) {
 			continue
 		}
 		n.Reaches = appendReach(n.Reaches, other, c.Reach(side, g, other))

@@ -62,13 +62,21 @@ func (c *Comparison) Changes() []Change {
 	var changes []Change
 	for _, src := range c.groups {
 		for _, dst := range c.groups {
-			if c.inBoth(src) && c.inBoth(dst) && (src.Kind == Pods || dst.Kind == Pods) {
+			if c.inBoth(src) && c.inBoth(dst) && (c.everPods(src) || c.everPods(dst)) {
 				changes = append(changes, c.between(src, dst)...)
 			}
 		}
 	}
 	return changes
 }
+
+// ArePods reports whether the members are in that world and are pods there with addresses of their own. Group.Kind says what they are in the
+// first world that has them; pods can leave the network of their node, and go there.
+func (c *Comparison) ArePods(side Side, g *Group) bool {
+	return c.Has(side, g) && g.at[side].kind == Pods
+}
+
+func (c *Comparison) everPods(g *Group) bool { return c.ArePods(Before, g) || c.ArePods(After, g) }
 
 func (c *Comparison) inBoth(g *Group) bool { return c.Has(Before, g) && c.Has(After, g) }
 

@@ -87,12 +87,9 @@ func (c *Comparison) ends(f Family) []both {
 func checkChanges(t *rapid.T, changes []Change, sets [2]*policy.Set, f Family, src, dst both) {
 	for side := range sets {
 		a, b := src.at[side].Pod, dst.at[side].Pod
-		if a == b || a != nil && b != nil && a.HostNetwork && a.Node == b.Node {
+		if a == b && a != nil || a != nil && b != nil && a.HostNetwork && a.Node == b.Node {
 			return
 		}
-	}
-	if src.group.Kind != Pods && dst.group.Kind != Pods {
-		return
 	}
 	for _, protocol := range policy.Protocols {
 		for _, port := range probes {

@@ -61,6 +61,8 @@ func TestNames(t *testing.T) {
 			Pods:  []*policy.Pod{{Namespace: "mail", Name: "agent", HostNetwork: true, Node: "n1", Addresses: []netip.Addr{netip.MustParseAddr("192.168.0.1")}}},
 		}, []*policy.Policy{accept("shop", "p", web, networkPeer("192.168.0.1/32"))},
 			[]string{"node n1", "node n2", "outside"}},
+		{"host network of a node that is not known", World{Pods: []*policy.Pod{{Namespace: "mail", Name: "agent", HostNetwork: true, Node: "n9"}}}, nil,
+			[]string{"host network of mail/agent", "outside"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -50,7 +50,7 @@ func (c *Comparison) IsolationChanges() []IsolationChange {
 func (c *Comparison) podGroups() map[string][]*Group {
 	groups := map[string][]*Group{}
 	for _, g := range c.groups {
-		if !c.inBoth(g) || g.at[Before].kind != Pods || g.at[After].kind != Pods {
+		if !c.ArePods(Before, g) || !c.ArePods(After, g) {
 			continue
 		}
 		for _, namespace := range g.Namespaces() {
