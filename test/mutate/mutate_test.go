@@ -22,10 +22,10 @@ func TestEveryMutationApplies(t *testing.T) {
 	legs, names := map[string]int{}, map[string]bool{}
 	for _, m := range mutations {
 		legs[m.leg]++
-		if names[m.name] {
-			t.Errorf("two mutations are called %q", m.name)
+		if names[m.leg+m.name] {
+			t.Errorf("two mutations of the %s are called %q", m.leg, m.name)
 		}
-		names[m.name] = true
+		names[m.leg+m.name] = true
 		if _, err := m.broken(); err != nil {
 			t.Error(err)
 		}

@@ -1,0 +1,31 @@
+package main
+
+// compiler are the ways to break the tables and the way to them.
+var compiler = []mutation{
+	{leg: "compiler", name: "except is ignored", file: "internal/compile/networks.go",
+		old: "ids = slices.DeleteFunc(ids, func(id selectorID) bool { _, ends := slices.BinarySearch(m.end, id); return ends })", new: "", suites: []string{compileSuite}},
+	{leg: "compiler", name: "endPort is not part of its range", file: "internal/compile/ports.go",
+		old: "interval{p.Number, max(p.Number, p.End)}", new: "interval{p.Number, max(p.Number, p.End-min(p.End, 1))}", suites: []string{compileSuite}},
+	{leg: "compiler", name: "a named port is resolved on the subject", file: "internal/compile/evaluation.go",
+		old: "	if e.profile.direction == policy.Egress {", new: "	if false {", suites: []string{compileSuite}},
+	{leg: "compiler", name: "Pass ends the evaluation", file: "internal/compile/evaluation.go",
+		old: "pass := &m.sets[slot], m.Action == policy.Pass", new: "pass := &m.sets[slot], false", suites: []string{compileSuite}},
+	{leg: "compiler", name: "tier Baseline comes before tier NetworkPolicy", file: "internal/compile/evaluation.go",
+		old: "{policy.Admin, policy.NetworkPolicy, policy.Baseline}", new: "{policy.Admin, policy.Baseline, policy.NetworkPolicy}", suites: []string{compileSuite}},
+	{leg: "compiler", name: "an unknown pod is accepted by its address", file: "internal/compile/evaluation.go",
+		old: "case e.kind == unknownKind && r.Action != policy.Deny:", new: "case false:", suites: []string{compileSuite}},
+	{leg: "compiler", name: "the node's addresses are not marked", file: "internal/compile/wanted.go",
+		old: "	case w.node:", new: "	case false:", suites: []string{compileSuite}},
+	{leg: "compiler", name: "a relabelled namespace changes nothing", file: "internal/compile/pods.go",
+		old: "s.labels++", new: "_ = s.labels", suites: []string{compileSuite}},
+	{leg: "compiler", name: "distinctions that come into use are not looked for", file: "internal/compile/sign.go",
+		old: "s.match(added)", new: "_ = added", suites: []string{compileSuite}},
+	{leg: "compiler", name: "pods change their policies before their peers change groups", file: "internal/compile/update.go",
+		old: "t.regroup, t.reprofile, t.hand", new: "t.reprofile, t.regroup, t.hand", suites: []string{compileSuite}},
+	{leg: "compiler", name: "a profile that some leave and others keep is not renewed", file: "internal/compile/update.go",
+		old: "	t.separate()\n", new: "", suites: []string{compileSuite}},
+	{leg: "compiler", name: "networks are not told apart from pod ranges", file: "internal/compile/networks.go",
+		old: "made.kind, made.closed = m.base.kind, m.base.closed", new: "made.closed = m.base.closed", suites: []string{compileSuite}},
+	{leg: "compiler", name: "the sweep takes what is in force", file: "internal/compile/sweep.go",
+		old: "if !live[p] || ", new: "if live[p] || ", suites: []string{compileSuite}},
+}

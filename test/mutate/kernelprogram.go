@@ -1,0 +1,41 @@
+package main
+
+const bpf = sources + "/"
+
+// program are the ways to break the packet path.
+var program = []mutation{
+	{leg: "program", name: "a spoofed source address passes", file: bpf + "closed.h",
+		old: "return source->interface != p->in;", new: "return 0;", suites: []string{kernelSuite + "Spoof"}},
+	{leg: "program", name: "an address without a pod is open", file: bpf + "closed.h",
+		old: "p->hook == NF_INET_LOCAL_OUT ? 0 : REASON_UNKNOWN_LOCAL", new: "p->hook == NF_INET_LOCAL_OUT ? 0 : 0", suites: []string{kernelSuite + "LocalAddress"}},
+	{leg: "program", name: "the egress of the client is not judged", file: bpf + "verdict.h",
+		old: "if (client->egress && ", new: "if (0 && ", suites: []string{kernelSuite + "Egress|Range"}},
+	{leg: "program", name: "the ingress of the server is not judged", file: bpf + "verdict.h",
+		old: "if (server->ingress && !from_node && ", new: "if (0 && ", suites: []string{kernelSuite + "Ingress|Range"}},
+	{leg: "program", name: "whoever has the node's address is the node", file: bpf + "verdict.h",
+		old: "from_node = client->node && p->hook != NF_INET_FORWARD;", new: "from_node = client->node;", suites: []string{kernelSuite + "Node|Foreign"}},
+	{leg: "program", name: "ranges of ports are not looked up", file: bpf + "verdict.h",
+		old: "if (k.protocol && in_ranges) {", new: "if (0) {", suites: []string{kernelSuite + "Range"}},
+	{leg: "program", name: "a range counts more than a port inside it", file: bpf + "verdict.h",
+		old: "		if (k.protocol && port) {", new: "		if (k.protocol && port && !in_ranges) {", suites: []string{kernelSuite + "Range"}},
+	{leg: "program", name: "ranges do not tell protocols apart", file: bpf + "verdict.h",
+		old: ".protocol = k->protocol, .port = bpf_htons(port)", new: ".protocol = IPPROTO_TCP, .port = bpf_htons(port)", suites: []string{kernelSuite + "Range"}},
+	{leg: "program", name: "the verdicts of every group are not asked for", file: bpf + "verdict.h",
+		old: "		k.group = GROUP_ANY;", new: "		break;", suites: []string{kernelSuite + "Fallback|Range"}},
+	{leg: "program", name: "replies are judged as new flows", file: bpf + "conntrack.h",
+		old: "(info == IP_CT_ESTABLISHED_REPLY || info == IP_CT_RELATED_REPLY) && is_between_ends(p)", new: "0", suites: []string{kernelSuite + "Repl"}},
+	{leg: "program", name: "every reply passes", file: bpf + "hedgerow.c",
+		old: "	if (!judge(p, 0))\n		return 0;", new: "	if (!p->flow.reply && !judge(p, 0))\n		return 0;", suites: []string{kernelSuite + "Tighten"}},
+	{leg: "program", name: "a connection picked up in the middle is judged one way", file: bpf + "hedgerow.c",
+		old: "if (!is_picked_up(p))", new: "if (1)", suites: []string{kernelSuite + "PickedUp|Tighten"}},
+	{leg: "program", name: "packets without connection tracking pass", file: bpf + "hedgerow.c",
+		old: "		p->judgement.reason = REASON_NO_CONNTRACK;", new: "		return 1;", suites: []string{kernelSuite + "Untracked"}},
+	{leg: "program", name: "what cannot be parsed passes", file: bpf + "hedgerow.c",
+		old: "		p->judgement.reason = REASON_MALFORMED;\n	else", new: "		return 1;\n	else", suites: []string{kernelSuite + "Fragment|Extension|Odd"}},
+	{leg: "program", name: "ICMP errors of anybody pass", file: bpf + "conntrack.h",
+		old: "if (source->pod && !same(&source->address, &client->address)", new: "if (0 && !same(&source->address, &client->address)", suites: []string{kernelSuite + "Error"}},
+	{leg: "program", name: "networks are not looked up", file: bpf + "endpoint.h",
+		old: "return group ? *group : GROUP_WORLD;", new: "return GROUP_WORLD;", suites: []string{kernelSuite + "Network"}},
+	{leg: "program", name: "the node's own addresses are like any others", file: bpf + "endpoint.h",
+		old: "		e->node = 1;", new: "		e->node = 0;", suites: []string{kernelSuite + "Node"}},
+}
