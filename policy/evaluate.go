@@ -203,7 +203,7 @@ func matchesPort(rule *Rule, f Flow) bool {
 func matchesNumber(rule *Rule, p Port, f Flow) bool {
 	switch {
 	case p.Name == "":
-		// "the range of ports from port to endPort if set, inclusive" (KEP-2079); "If this field is not provided, this matches all port names and
+		// "the range of ports from port to endPort if set, inclusive" (NetworkPolicyPort.endPort, KEP-2079); "If this field is not provided, this matches all port names and
 		// numbers" (NetworkPolicyPort.port).
 		return p.Includes(f.Port)
 	case f.Destination.Place == Unknown:

@@ -56,7 +56,7 @@ func (c *v1Converter) portValue(path *field.Path, value intstr.IntOrString, port
 	port.Number = number
 }
 
-// endPort converts the end of a range (KEP-2079: "endPort must be equal or greater than port", and "cannot be defined if the port field is not defined or if
+// endPort converts the end of a range (NetworkPolicyPort.endPort, KEP-2079: "must be equal or greater than port", and "cannot be defined if the port field is not defined or if
 // the port field is defined as a named (string) port").
 func (c *v1Converter) endPort(path *field.Path, value int32, start *intstr.IntOrString, port *Port) {
 	end, err := portNumber(value)
