@@ -95,17 +95,27 @@ func (e *explainer) explain(from, to *manifest.End, port *manifest.Port) (*expla
 			a.Notes = append(a.Notes, end.Note)
 		}
 	}
+	if err := e.answer(a, from, to, port); err != nil {
+		return nil, err
+	}
+	for i := range a.Flows {
+		// A note says whose an address is: then it was an address that was asked about.
+		a.Flows[i].byAddress = a.Flows[i].byAddress || from.Note != "" || to.Note != ""
+	}
+	return a, nil
+}
+
+func (e *explainer) answer(a *explanation, from, to *manifest.End, port *manifest.Port) (err error) {
 	switch {
 	case port != nil:
 		a.Port = port.String()
-		allowed, err := e.ask(a, from, to, *port)
-		a.Allowed = allowed
-		return a, err
+		a.Allowed, err = e.ask(a, from, to, *port)
 	case to.Service != nil && !manifest.Headless(to.Service):
-		return a, e.openService(a, from, to)
+		err = e.openService(a, from, to)
+	default:
+		e.open(a, from, to)
 	}
-	e.open(a, from, to)
-	return a, nil
+	return err
 }
 
 // ask adds the answers for one port, and reports whether all of them are yes.
