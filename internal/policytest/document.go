@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,21 +67,12 @@ func objectOf(file, path string, n *yaml.Node, allowed []string) (*object, error
 		if o.fields[key.Value] != nil {
 			return nil, o.failAt(key, "field %q is written twice", key.Value)
 		}
-		if allowed != nil && !contains(allowed, key.Value) {
+		if allowed != nil && !slices.Contains(allowed, key.Value) {
 			return nil, o.failAt(key, "unknown field %q%s", key.Value, meant(key.Value, allowed))
 		}
 		o.fields[key.Value] = resolve(n.Content[i+1])
 	}
 	return o, nil
-}
-
-func contains(all []string, text string) bool {
-	for _, s := range all {
-		if s == text {
-			return true
-		}
-	}
-	return false
 }
 
 // meant ends a message about a word that is not known.

@@ -100,7 +100,7 @@ func (r *round) serve() error {
 	for home, list := range servers {
 		err := home.do(func() error {
 			for s := range list {
-				if err := r.open1(s.protocol, s.at); err != nil {
+				if err := r.serveOne(s.protocol, s.at); err != nil {
 					return fmt.Errorf("serve %s on %s: %w", s.protocol, s.at, err)
 				}
 			}
@@ -113,7 +113,7 @@ func (r *round) serve() error {
 	return nil
 }
 
-func (r *round) open1(protocol policy.Protocol, at netip.AddrPort) error {
+func (r *round) serveOne(protocol policy.Protocol, at netip.AddrPort) error {
 	switch protocol {
 	case policy.TCP:
 		return r.serveTCP(at)

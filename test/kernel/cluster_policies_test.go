@@ -20,13 +20,17 @@ func (w *world) clusterPeer() object {
 	return object{"pods": w.namespacedPod()}
 }
 
-// clusterEgressPeer may be nodes or networks too.
-func (w *world) clusterEgressPeer() object {
+// clusterEgressPeer may be nodes or networks too, and where names is true, domain names, whose rule fails closed.
+func (w *world) clusterEgressPeer(names bool) object {
 	switch w.IntN(5) {
 	case 0:
 		return object{"nodes": w.selector()}
 	case 1, 2:
 		return object{"networks": some(w, 1, 3, w.someCIDR)}
+	case 3:
+		if names && w.chance(20) {
+			return object{"domainNames": []string{"*.example.com"}}
+		}
 	}
 	return w.clusterPeer()
 }
@@ -38,7 +42,8 @@ func (w *world) clusterRules(peers string, actions []string, ports func() (strin
 		if peers == "from" {
 			rule[peers] = some(w, 1, 2, w.clusterPeer)
 		} else {
-			rule[peers] = some(w, 1, 2, w.clusterEgressPeer)
+			names := slices.Contains(actions, "Pass")
+			rule[peers] = some(w, 1, 2, func() object { return w.clusterEgressPeer(names) })
 		}
 		if name, value := ports(); name != "" {
 			rule[name] = value

@@ -79,8 +79,18 @@ func (w *world) v1Peer() object {
 	case 3:
 		return object{"namespaceSelector": w.namespaceSelector(), "podSelector": w.selector()}
 	}
-	block := w.block()
-	return object{"ipBlock": block}
+	return object{"ipBlock": w.block()}
+}
+
+// mistaken is what the API server refuses and a cluster may hold all the same. It fails closed.
+func (w *world) mistaken() object {
+	switch w.IntN(3) {
+	case 0:
+		return object{"port": 81, "endPort": 80}
+	case 1:
+		return object{"port": "http", "endPort": 90}
+	}
+	return object{"endPort": 90}
 }
 
 // blocks are CIDRs over pods, nodes and strangers, with what may be cut out of them.
@@ -121,6 +131,9 @@ func (w *world) block() object {
 
 func (w *world) v1Port() object {
 	port := object{}
+	if w.chance(2) {
+		return w.mistaken()
+	}
 	if w.chance(60) {
 		port["protocol"] = w.protocol()
 	}
@@ -188,6 +201,9 @@ func (w *world) alphaPeer() object {
 		return object{"pods": w.plain()}
 	case 1:
 		return object{"namespaces": w.plain()}
+	}
+	if w.chance(5) {
+		return object{} // matches nothing
 	}
 	return object{"pods": w.plain(), "namespaces": w.plain()}
 }
