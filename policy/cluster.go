@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,10 +56,19 @@ func (c *clusterConverter) rule(path *field.Path, d Direction, r *clusterRule) R
 		found.add(path.Child("action"), fmt.Errorf("%q is none of %s", r.action, c.actionNames()))
 	}
 	rule.Action = action
-	rule.Peers = c.peers(path.Child(peerLists[d]), action, r.peers, &found)
+	peers := path.Child(peerLists[d])
+	rule.Peers = clusterPeers(peers, action, r.peers, &found)
 	rule.Ports = c.ports(path.Child(c.portsName), r, &found)
-	if len(found) > 0 {
+	broken := len(found) > 0
+	if len(r.peers) == 0 {
+		// "This field must be defined and contain at least one item." Of an empty list no element matches, whatever the action.
+		found.add(peers, errors.New("needs at least one item"))
+	}
+	switch {
+	case broken:
 		c.failClosed(&rule, found)
+	case len(found) > 0:
+		c.problems = append(c.problems, found.followedBy("until that is changed the rule matches nothing")...)
 	}
 	return rule
 }
@@ -91,7 +101,7 @@ func (c *clusterConverter) ports(path *field.Path, r *clusterRule, found *proble
 		return nil
 	}
 	if len(r.ports) == 0 {
-		found.add(path, fmt.Errorf("needs at least one item: leave it out to mean every port and protocol"))
+		found.add(path, errors.New("needs at least one item: leave it out to mean every port and protocol"))
 	}
 	addresses := slices.ContainsFunc(r.peers, clusterPeer.isAddresses)
 	var converted []Port
@@ -110,6 +120,9 @@ func (c *clusterConverter) ports(path *field.Path, r *clusterRule, found *proble
 // lets nothing through that it was written to forbid, and opens nothing for pods that it does not mean.
 func (c *clusterConverter) policy(p *Policy) *Policy {
 	p.Problems = c.problems
+	if more := len(c.problems) - maxProblems; more > 0 {
+		p.Problems = append(c.problems[:maxProblems:maxProblems], Problem{Message: fmt.Sprintf("%d more problems are not listed", more)})
+	}
 	if !c.unclear {
 		return p
 	}

@@ -21,13 +21,9 @@ func (p clusterPeer) isAddresses() bool {
 	return p.nodes != nil || len(p.networks) > 0 || p.domainNames
 }
 
-// peers converts the list of peers. "This field must be defined and contain at least one item": an empty list has no element that could match, so the
-// rule, whatever its action, matches nothing.
-func (c *clusterConverter) peers(path *field.Path, action Action, peers []clusterPeer, found *problems) []Peer {
+// clusterPeers converts the list of peers, which is never nil: an empty one matches nothing.
+func clusterPeers(path *field.Path, action Action, peers []clusterPeer, found *problems) []Peer {
 	converted := []Peer{}
-	if len(peers) == 0 {
-		c.problems = append(c.problems, Problem{Field: path.String(), Message: "needs at least one item; until that is changed the rule matches nothing"})
-	}
 	for i := range peers {
 		converted = append(converted, peers[i].convert(path.Index(i), action, found)...)
 	}

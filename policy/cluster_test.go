@@ -95,6 +95,10 @@ problem: spec.egress[0].to[0]: has more than one of the fields namespaces, pods,
 ingress rule 0: Deny everything from nobody
 egress rule 0: Accept everything to nobody
 problem: spec.ingress[0].from: needs at least one item` + nothing + `; spec.egress[0].to: needs at least one item` + nothing},
+		{"no peers, and broken otherwise", subject + `ingress: [{action: Deny, from: [], protocols: [{}]}]}`, head + `
+ingress rule 0: Deny everything from everybody
+problem: spec.ingress[0].protocols[0]: has none of the fields tcp, udp, sctp, destinationNamedPort that are known here` + everything +
+			`; spec.ingress[0].from: needs at least one item` + everything},
 		{"a broken selector", subject + `ingress: [{action: Accept, from: [{pods: {namespaceSelector: {}, podSelector: {matchExpressions: [{key: a, operator: Near}]}}}]},
 			{action: Deny, from: [{namespaces: {matchExpressions: [{key: a, operator: Near}]}}]}]}`, head + `
 ingress rule 0: Accept everything from nobody
@@ -267,5 +271,23 @@ func TestClosedRulesAreClosed(t *testing.T) {
 	want := map[string]bool{"spec.egress[0].to[0].domainNames": true, "spec.egress[1].to": false, "spec.egress[2].to[0]": false}
 	if diff := cmp.Diff(want, unsupported); diff != "" {
 		t.Errorf("problems that are only unsupported (-want +got):\n%s", diff)
+	}
+}
+
+// What is kept of a policy that is wrong everywhere is bounded.
+func TestProblemsAreBounded(t *testing.T) {
+	rules := strings.Repeat(`{action: Accept, from: [{}, {}, {}]}, `, 60)
+	p := clusterPolicy(t, "p", `{tier: Admin, priority: 1, subject: {namespaces: {}}, ingress: [`+rules+`]}`)
+	if got := p.Problems[len(p.Problems)-1].Message; len(p.Problems) != maxProblems+1 || got != "80 more problems are not listed" {
+		t.Errorf("%d problems, the last is %q", len(p.Problems), got)
+	}
+	long := v1Policy(t, "ns", "p", `{ingress: [{ports: [{protocol: `+strings.Repeat("x", 5000)+`}]}]}`)
+	if got := len(long.Problem()); got > maxProblemMessage+200 {
+		t.Errorf("a problem of %d bytes", got)
+	}
+	for i := range p.Rules[Ingress] {
+		if rule := &p.Rules[Ingress][i]; rule.Peers == nil || len(rule.Peers) > 0 {
+			t.Errorf("%s is open: %s", rule.Field, rule.Words(Ingress))
+		}
 	}
 }

@@ -67,6 +67,9 @@ func checkPeer(t *testing.T, rule *Rule, peer Peer) {
 // checkFailsClosed requires that a policy of the whole cluster allows nothing that it would not allow without what is broken in it.
 func checkFailsClosed(t *testing.T, p *Policy) {
 	t.Helper()
+	if len(p.Problems) > maxProblems {
+		return // which rules are broken is not listed in full
+	}
 	sound := *p
 	for _, d := range Directions {
 		sound.Rules[d] = slices.DeleteFunc(slices.Clone(p.Rules[d]), func(rule Rule) bool {

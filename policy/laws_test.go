@@ -310,7 +310,7 @@ func remedied(policies []*Policy, j *Judgement, f Flow, how string) []*Policy {
 		case j.Action == Accept || j.Fault != "":
 			continue
 		case j.Cause == CauseIsolated && strings.Contains(how, fmt.Sprintf("add to %s: spec.%s[+]: ", p.Ref, j.Direction)):
-		case j.Cause == CauseRule && j.Tier == Admin && strings.Contains(how, fmt.Sprintf("add above rule %d of %s", j.Rule, p.Ref)):
+		case j.Cause == CauseRule && j.Tier == Admin && p.Ref == j.Policy && strings.Contains(how, fmt.Sprintf("add above rule %d of %s", j.Rule, p.Ref)):
 			at = j.Rule
 		default:
 			continue
