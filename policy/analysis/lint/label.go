@@ -14,7 +14,7 @@ import (
 
 // mismatch says why a selector matches none of some label sets.
 type mismatch struct {
-	// Why goes on a sentence that begins with what was looked for: "no pod of namespace shop has app=bakcend".
+	// why is the clause that says it: "no pod of namespace shop has app=bakcend".
 	why string
 	// near is the label that may have been meant, such as "app=backend"; empty: none is like it.
 	near string

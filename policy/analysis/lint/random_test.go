@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -19,6 +20,7 @@ func TestRandomWorlds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := randomWorld(t)
 		w := readWorld(t, text)
+		before := sync.OnceValue(func() []string { return verdicts(w) })
 		for _, f := range lint.Check(w) {
 			checkForm(t, w, f)
 			if f.Code != "HR011" && f.Code != "HR012" && f.Code != "HR022" && f.Code != "HR025" {
@@ -27,7 +29,7 @@ func TestRandomWorlds(t *testing.T) {
 			removed++
 			without := *w
 			without.Policies = remove(t, w.Policies, f)
-			if a, b := verdicts(w), verdicts(&without); !slices.Equal(a, b) {
+			if a, b := before(), verdicts(&without); !slices.Equal(a, b) {
 				t.Fatalf("%s %s: %s\nbut without it verdicts change:\n%s\nworld:\n%s", f.Ref, f.Field, f.Message, changed(a, b), text)
 			}
 		}
@@ -107,14 +109,11 @@ func verdicts(w *lint.World) []string {
 	var all []string
 	for _, from := range ends {
 		for _, to := range ends {
-			for _, protocol := range policy.Protocols {
-				for _, port := range []uint16{79, 80, 85, 90, 8080} {
-					f := policy.Flow{Source: from, Destination: to, Protocol: protocol, Port: port}
-					if protocol == policy.OtherProtocols {
-						f.Port = 0
-					}
-					all = append(all, fmt.Sprintf("%s: %s", f, policy.Evaluate(set, f).Action()))
-				}
+			for _, f := range []policy.Flow{
+				{Protocol: policy.TCP, Port: 80}, {Protocol: policy.TCP, Port: 85}, {Protocol: policy.TCP, Port: 8080}, {Protocol: policy.UDP, Port: 80}, {},
+			} {
+				f.Source, f.Destination = from, to
+				all = append(all, fmt.Sprintf("%s: %s", f, policy.Evaluate(set, f).Action()))
 			}
 		}
 	}

@@ -25,12 +25,15 @@ type World struct {
 	NetworkPolicies []*networkingv1.NetworkPolicy
 }
 
-// DeclaredPorts returns the container ports of a pod, also those without a name.
+// DeclaredPorts returns the container ports of a pod, also those without a name. What is no port is left out.
 func DeclaredPorts(spec *corev1.PodSpec) []policy.Port {
 	var ports []policy.Port
 	for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for _, c := range containers {
 			for _, p := range c.Ports {
+				if p.ContainerPort < 1 || p.ContainerPort > 65535 {
+					continue
+				}
 				ports = append(ports, policy.Port{Protocol: protocolOf(p.Protocol), Number: uint16(p.ContainerPort), Name: p.Name})
 			}
 		}
