@@ -128,26 +128,32 @@ func (r *reader) known(o *Object, k *kind) error {
 
 // typed returns the object in the type of its API.
 func (r *reader) typed(o *Object, k *kind) (metav1.Object, error) {
-	if content, isObject := o.value.plain().(map[string]any); isObject && r.unchecked && k.custom() {
-		return &unstructured.Unstructured{Object: content}, nil
+	data, err := json.Marshal(o.value.plain())
+	if err != nil {
+		return nil, &Error{o.Position, fmt.Sprintf("%s: %v", o.Kind.Kind, err)}
+	}
+	if r.unchecked && k.custom() {
+		u := &unstructured.Unstructured{}
+		return u, r.decode(o, data, &u.Object)
 	}
 	c := check{shapes: r.shapes, file: o.Position.File, strict: k.policy}
 	if err := c.value(o.value, k.typed, ""); err != nil {
 		return nil, err
 	}
 	object := reflect.New(k.typed).Interface()
-	data, err := json.Marshal(o.value.plain())
-	if err == nil {
-		err = kjson.UnmarshalCaseSensitivePreserveInts(data, object)
-	}
-	if err != nil {
-		return nil, &Error{o.Position, fmt.Sprintf("%s: %v", o.Kind.Kind, err)}
-	}
 	meta, ok := object.(metav1.Object)
 	if !ok {
 		return nil, &Error{o.Position, fmt.Sprintf("%s has no metadata", o.Kind.Kind)}
 	}
-	return meta, nil
+	return meta, r.decode(o, data, object)
+}
+
+// decode reads JSON as clients of the API do.
+func (r *reader) decode(o *Object, data []byte, into any) error {
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, into); err != nil {
+		return &Error{o.Position, fmt.Sprintf("%s: %v", o.Kind.Kind, err)}
+	}
+	return nil
 }
 
 // name settles what the object is called, and that no other one is called so.

@@ -204,7 +204,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 // TestReadUnchecked: custom resources come as they were written, everything else is checked.
 func TestReadUnchecked(t *testing.T) {
 	const head = "apiVersion: net.alpha.kubernetes.io/v1alpha1\nkind: NetworkPolicy\nmetadata: {name: x}\n"
-	w, err := ReadUnchecked([]string{"-"}, strings.NewReader(head+"spec: {allowIncoming: {form: []}}"))
+	w, err := ReadUnchecked([]string{"-"}, strings.NewReader(head+"spec: {allowIncoming: {form: []}, big: 18446744073709551615}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,6 +212,7 @@ func TestReadUnchecked(t *testing.T) {
 	if !is || u.GetNamespace() != "default" || len(w.Policies) != 0 {
 		t.Fatalf("read %v and %d policies", w.Objects[0].Value, len(w.Policies))
 	}
+	u = u.DeepCopy() // panics at values that no client of the API would hold
 	if _, found, _ := unstructured.NestedSlice(u.Object, "spec", "allowIncoming", "form"); !found {
 		t.Errorf("the unknown field is lost in %v", u.Object)
 	}
@@ -261,6 +262,13 @@ func FuzzRead(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if w, err := ReadUnchecked([]string{"-"}, strings.NewReader(string(data))); err == nil {
+			for _, o := range w.Objects {
+				if u, is := o.Value.(*unstructured.Unstructured); is {
+					u.DeepCopy()
+				}
+			}
+		}
 		w, err := Read([]string{"-"}, strings.NewReader(string(data)))
 		if err == nil {
 			for _, o := range w.Objects {
