@@ -115,10 +115,10 @@ func (t *transition) assignMove(m move, byMeaning map[meaning]*group, byNew map[
 	}
 }
 
-// put adds the endpoint that is wanted, in the group g, to a step. One that is not wanted any more goes at once only if its network says the same;
-// otherwise it stays for the sweep, because its network may be about to change.
+// put adds the endpoint that is wanted, in the group g, to a step. One that is not wanted any more goes at once only if its network is in the same
+// group (and if that moves, then to one that means the same); otherwise it stays for the sweep.
 func (t *transition) put(s *step, m move, g *group) {
-	if !m.want.present && len(t.networkMoves)+len(t.networkOpenings) == 0 && t.installed.network(whole(m.address), t.reserved) == g {
+	if !m.want.present && t.installed.network(whole(m.address), t.reserved) == g {
 		s.noEndpoints = append(s.noEndpoints, m.address)
 		return
 	}

@@ -22,6 +22,7 @@ type judge struct {
 	tables   *datapathtest.Tables
 	all      []datapathtest.Flow // that are compared after every plan
 	flows    []datapathtest.Flow // those of them that are looked at after every write
+	thorough bool                // all are
 	random   *rand.Rand
 	// applied tells of every write, for failures.
 	applied []string
@@ -248,7 +249,10 @@ func (j *judge) fail(world *World, f datapathtest.Flow, format string, args ...a
 
 // choose draws the flows that are looked at after every write.
 func (j *judge) choose() {
-	j.flows = nil
+	if j.flows = nil; j.thorough {
+		j.flows = j.all
+		return
+	}
 	for range 200 {
 		j.flows = append(j.flows, j.all[j.random.Intn(len(j.all))])
 	}

@@ -26,7 +26,7 @@ var (
 	remotePool6   = addresses("fd00:10:244:1::1", "fd00:10:244:1::2")
 	ownPool       = addresses("10.213.0.20", "fd00:213::20")
 	nodePool      = addresses("10.213.0.11", "10.213.0.12", "10.244.7.7", "10.244.0.77", "10.244.1.3", "fd00:213::11")
-	nowhere4      = addresses("192.0.2.1", "192.0.2.200", "198.51.100.1", "10.244.9.9", "10.213.0.99")
+	nowhere4      = addresses("192.0.2.1", "192.0.2.200", "198.51.100.1", "10.244.9.9", "10.213.0.99", "10.250.0.200")
 	nowhere6      = addresses("2001:db8::1", "fd00:10:244:9::9")
 	allAddresses  = distinct(localPool, localPool6, remotePool, remotePool6, ownPool, nodePool, nowhere4, nowhere6, []netip.Addr{nodeAddress})
 	namespaceName = []string{"a", "b", "c"}

@@ -98,18 +98,20 @@ func (r *reference) nodesAt(a netip.Addr) (own, other *policy.Node) {
 	return own, other
 }
 
+// rangeOf goes by the smallest pod range with the address; one that is the cluster's and this node's is this node's.
 func (r *reference) rangeOf(a netip.Addr) policy.Place {
-	for _, local := range r.world.LocalCIDRs {
-		if local.Contains(a) {
-			return policy.Unattached
+	place, bits := policy.Outside, -1
+	for _, p := range r.world.ClusterCIDRs {
+		if p.Contains(a) && p.Bits() > bits {
+			place, bits = policy.Unknown, p.Bits()
 		}
 	}
-	for _, all := range r.world.ClusterCIDRs {
-		if all.Contains(a) {
-			return policy.Unknown
+	for _, p := range r.world.LocalCIDRs {
+		if p.Contains(a) && p.Bits() >= bits {
+			place, bits = policy.Unattached, p.Bits()
 		}
 	}
-	return policy.Outside
+	return place
 }
 
 func (r *reference) podOf(a *Attachment) *policy.Pod {

@@ -56,7 +56,7 @@ func (s small) world(pods []*policy.Pod, policies ...*policy.Policy) *World {
 // relabelled one must never be what it is to the pod that stays.
 func TestSeparate(t *testing.T) {
 	s := small{t}
-	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), all: flows(usualPorts...), random: rand.New(rand.NewSource(1))}
+	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), all: flows(usualPorts...), thorough: true, random: rand.New(rand.NewSource(1))}
 	open, closed := s.allow("open", 80), s.allow("closed", 81)
 	stays, leaves, left := s.pod("10.244.0.1", "app", "open"), s.pod("10.244.0.2", "app", "open"), s.pod("10.244.0.2", "app", "closed")
 	stranger, friend := s.pod("10.244.1.1", "k", "y"), s.pod("10.244.1.1", "k", "x")
@@ -69,7 +69,7 @@ func TestSeparate(t *testing.T) {
 // group knows nothing of the new profile.
 func TestReborn(t *testing.T) {
 	s := small{t}
-	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), all: flows(usualPorts...), random: rand.New(rand.NewSource(1))}
+	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), all: flows(usualPorts...), thorough: true, random: rand.New(rand.NewSource(1))}
 	d, friend := s.pod("10.244.0.1", "app", "d"), s.pod("10.244.1.1", "k", "x")
 	j.start(s.world([]*policy.Pod{d, friend}, s.allow("d", 80)))
 	j.transit(s.world([]*policy.Pod{d}, s.allow("d", 80)), false)
@@ -82,7 +82,7 @@ func TestReborn(t *testing.T) {
 // must not get through in between.
 func TestRangeClosesFirst(t *testing.T) {
 	s := small{t}
-	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), all: flows(usualPorts...), random: rand.New(rand.NewSource(1))}
+	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), all: flows(usualPorts...), thorough: true, random: rand.New(rand.NewSource(1))}
 	d := s.pod("10.244.0.1", "app", "d")
 	j.start(s.world([]*policy.Pod{d}, s.allow("d", 80)))
 	w := s.world([]*policy.Pod{d})
@@ -149,4 +149,84 @@ func TestInterrupted(t *testing.T) {
 	expect("the old policy and the new label", true, false)
 	apply(world(friend, changed), 9)
 	expect("the new policy and the new label", false, true)
+}
+
+// transit goes from one world to the other, looking at every flow after every write.
+func (s small) transit(from, to *World) {
+	j := &judge{t: s.t, compiler: New(Options{}), tables: datapathtest.New(), all: flows(usualPorts...), thorough: true, random: rand.New(rand.NewSource(1))}
+	j.start(from)
+	j.transit(to, false)
+	j.finish(to)
+}
+
+// TestRangeInsideRangeStaysOpen: a range becomes this node's, and at the same time a part of it the cluster's.
+func TestRangeInsideRangeStaysOpen(t *testing.T) {
+	s := small{t}
+	pods := []*policy.Pod{s.pod("10.244.0.1", "app", "d")}
+	to := s.world(pods)
+	to.LocalCIDRs, to.ClusterCIDRs = append(to.LocalCIDRs, secondLocal), append(to.ClusterCIDRs, netip.MustParsePrefix("10.250.0.128/25"))
+	s.transit(s.world(pods), to)
+}
+
+// TestPodInRangeThatCloses: an address outside becomes that of a local pod, together with its range.
+func TestPodInRangeThatCloses(t *testing.T) {
+	s := small{t}
+	d := s.pod("10.244.0.1", "app", "d")
+	local := s.pod("10.250.0.1", "k", "x")
+	local.Node = "here"
+	to := s.world([]*policy.Pod{d, local})
+	to.LocalCIDRs = append(to.LocalCIDRs, secondLocal)
+	s.transit(s.world([]*policy.Pod{d}), to)
+}
+
+// TestPodInRangeThatOpens: a range is no longer this node's, and one of its addresses becomes that of a pod elsewhere, which another pod must not
+// reach, while the rest of the world it may.
+func TestPodInRangeThatOpens(t *testing.T) {
+	s := small{t}
+	x := s.selects("k", "x")
+	deny := &policy.Policy{Ref: policy.Ref{Kind: policy.KindClusterNetworkPolicy, Name: "deny"}, Tier: policy.Admin, Subject: s.selects("app", "d")}
+	deny.Rules[policy.Egress] = []policy.Rule{{Action: policy.Deny, Peers: []policy.Peer{{Pods: &x}}}}
+	d := s.pod("10.244.0.1", "app", "d")
+	from := s.world([]*policy.Pod{d}, deny)
+	from.LocalCIDRs = append(from.LocalCIDRs, secondLocal)
+	s.transit(from, s.world([]*policy.Pod{d, s.pod("10.250.0.1", "k", "x")}, deny))
+}
+
+// TestNetworkBelowNetwork: a policy with a network inside that of another comes and goes; what the other says never changes.
+func TestNetworkBelowNetwork(t *testing.T) {
+	s := small{t}
+	block := func(name, cidr string, except ...string) *policy.Policy {
+		p := s.allow("d", 80)
+		p.Ref.Name = name
+		p.Rules[policy.Ingress][0].Peers = []policy.Peer{{Network: &policy.Network{CIDR: netip.MustParsePrefix(cidr), Except: prefixList(except...)}}}
+		return p
+	}
+	outer, inner := block("outer", "0.0.0.0/0", "10.244.1.0/24"), block("inner", "10.244.0.0/16", "10.244.1.2/32")
+	pods := []*policy.Pod{s.pod("10.244.0.1", "app", "d"), s.pod("10.244.0.2", "k", "x"), s.pod("10.244.1.1", "k", "x"), s.pod("10.244.1.2", "k", "y")}
+	s.transit(s.world(pods, outer), s.world(pods, outer, inner))
+	s.transit(s.world(pods, outer, inner), s.world(pods, outer))
+	s.transit(s.world(pods, outer), s.world(pods, inner))
+}
+
+// TestFieldsDoNotMatter: where peers and ports were written makes no difference to the tables; where a rule was written, and how it is called,
+// changes its reason.
+func TestFieldsDoNotMatter(t *testing.T) {
+	s := small{t}
+	pods := []*policy.Pod{s.pod("10.244.0.1", "app", "d"), s.pod("10.244.1.1", "k", "x")}
+	c := New(Options{})
+	commit(c, c.Update(s.world(pods, s.allow("d", 80))))
+	moved := s.allow("d", 80)
+	moved.Rules[policy.Ingress][0].Peers[0].Field, moved.Rules[policy.Ingress][0].Ports[0].Field = "spec.peer", "spec.port"
+	if plan := c.Update(s.world(pods, moved)); !plan.Empty() {
+		t.Errorf("other fields of peers and ports change the tables: %+v", plan.Changes)
+	}
+	for name, change := range map[string]func(*policy.Rule){
+		"name": func(r *policy.Rule) { r.Name = "n" }, "field": func(r *policy.Rule) { r.Field = "f" }, "index": func(r *policy.Rule) { r.Index = 7 },
+	} {
+		changed := s.allow("d", 80)
+		change(&changed.Rules[policy.Ingress][0])
+		if plan := c.Update(s.world(pods, changed)); plan.Empty() {
+			t.Errorf("another %s of a rule leaves its reason as it was", name)
+		}
+	}
 }
