@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hedgerow-net/hedgerow/internal/lab"
+	"github.com/hedgerow-net/hedgerow/internal/probe"
+	"github.com/hedgerow-net/hedgerow/policy/analysis"
 )
 
 func TestMain(m *testing.M) { lab.Main(m) }
@@ -166,5 +168,27 @@ func TestDispute(t *testing.T) {
 	_, err = Run(context.Background(), tests, Options{Packets: nodes})
 	if err == nil || !strings.Contains(err.Error(), "10.1.0.4 is the address of both shop/four and shop/thief") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// deaf is a network in which nothing ever arrives.
+type deaf struct{}
+
+func (deaf) Update(*analysis.World, probe.Strangers) error { return nil }
+func (deaf) Close()                                        {}
+func (deaf) Probe(_ context.Context, flows []probe.Flow, _ []bool) ([]probe.Answer, error) {
+	return make([]probe.Answer, len(flows)), nil
+}
+
+// TestControl: a denial that has another cause than policies is not taken for one.
+func TestControl(t *testing.T) {
+	const cases = "  - {from: 203.0.113.7, to: shop/web, port: 9090, expect: deny}\n"
+	_, _, err := runCases(t, cases, &Nodes{set: deaf{}})
+	if err == nil || !strings.Contains(err.Error(), "TCP from 203.0.113.7 to 10.244.165.68:9090 is dropped even without policies") {
+		t.Errorf("got %v", err)
+	}
+	report, _, err := runCases(t, cases, &Nodes{set: deaf{}, Uncontrolled: true})
+	if err != nil || !report.Passed() {
+		t.Errorf("without the control: %v", err)
 	}
 }

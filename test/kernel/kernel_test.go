@@ -103,6 +103,7 @@ func probe(t *testing.T, nodes *policytest.Nodes, seed uint64, count *tally) boo
 			t.Error(err)
 			return true
 		}
+		nodes.Uncontrolled = step > 0 // a change is made under the policies that are in force
 		differing, err := compare(nodes, w, text, count)
 		if err != nil {
 			t.Errorf("seed %d, step %d: %v\n%s", seed, step, err, text)
