@@ -26,15 +26,18 @@ with the manifests as "hedgerow diff" does, also for pods made up so that every 
           them one that denies the rest. Isolation for ingress cannot be said there: it also shuts out what is outside the cluster, and
           ingress rules of a ClusterNetworkPolicy have only pods as peers.
 
-A policy that cannot be converted exactly is refused, with the field and the reason, and nothing is printed; with --partial it stays as it is,
-and the others are converted beside it. What is left out, renamed or to be done by hand is told on stderr. Policies of other APIs are not printed.
+A policy that cannot be converted exactly is refused, with the field and the reason, and nothing is printed. With --partial it stays as it is and the others are
+converted beside it; one that isolates for both directions is converted for egress, and what stays of it is printed too. What is left out, renamed or to be done by hand is told on stderr. Policies of other APIs are not printed.
 
 Exit code: 0; 2 the command line or a manifest is wrong, a policy is refused, or the result would not mean the same.`,
 		Example: `  # from the API of 2016 to today's
   hedgerow convert -f examples/shop/alpha --to v1
 
-  # egress for the whole cluster's administrators; what cannot be converted stays as it is
-  hedgerow convert -f examples/shop/egress --to cnp > policies.yaml`,
+  # egress, for the administrators of the cluster
+  hedgerow convert -f examples/shop/egress --to cnp > policies.yaml
+
+  # the same where policies are about ingress too, which stays with them
+  hedgerow convert -f examples/shop/before --to cnp --partial`,
 		Args: args(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return convertPolicies(c, *paths, to.name, form.name, *partial)
@@ -50,7 +53,10 @@ Exit code: 0; 2 the command line or a manifest is wrong, a policy is refused, or
 }
 
 // converters are the conversions by the value of --to.
-var converters = map[string]func(*manifest.World) *convert.Result{"v1": convert.ToV1, "cnp": convert.ToClusterNetworkPolicy}
+var converters = map[string]func(w *manifest.World, partial bool) *convert.Result{
+	"v1":  func(w *manifest.World, _ bool) *convert.Result { return convert.ToV1(w) },
+	"cnp": convert.ToClusterNetworkPolicy,
+}
 
 func convertPolicies(c *cobra.Command, paths []string, to, form string, partial bool) error {
 	if to == "" {
@@ -60,7 +66,7 @@ func convertPolicies(c *cobra.Command, paths []string, to, form string, partial 
 	if err != nil {
 		return err
 	}
-	r := converters[to](w)
+	r := converters[to](w, partial)
 	for _, n := range r.Refused {
 		fmt.Fprintf(c.ErrOrStderr(), "%s\n", n)
 	}

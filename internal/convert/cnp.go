@@ -26,10 +26,11 @@ const usualPriority = 500
 // Denies that stand for isolation the next one, before what else is in tier Baseline.
 //
 // Isolation for ingress has no equivalent: it also denies what comes from outside the cluster and from other nodes, and the ingress rules of a
-// ClusterNetworkPolicy have pods alone as peers.
-func ToClusterNetworkPolicy(w *manifest.World) *Result {
+// ClusterNetworkPolicy have pods alone as peers. Policies that isolate for it are refused; with partial those that isolate for both are converted for egress,
+// and stay for ingress, as a NetworkPolicy without egress that is among the new objects.
+func ToClusterNetworkPolicy(w *manifest.World, partial bool) *Result {
 	r := &Result{replaced: map[policy.Ref]bool{}}
-	c := cnpConverter{result: r, priority: usualPriority, taken: names{}, denied: map[string]bool{}}
+	c := cnpConverter{result: r, partial: partial, priority: usualPriority, taken: names{}, denied: map[string]bool{}}
 	c.makeRoom(w)
 	for _, o := range inOrder(w.Objects) {
 		if np, ok := o.Value.(*networkingv1.NetworkPolicy); ok {
@@ -54,6 +55,7 @@ func inOrder(objects []*manifest.Object) []*manifest.Object {
 // cnpConverter converts the policies of one world.
 type cnpConverter struct {
 	result   *Result
+	partial  bool
 	priority int32
 	// full names the policy of tier Baseline before which there is no room for two priorities; nil: there is room.
 	full   *policy.Ref
@@ -85,9 +87,9 @@ func (c *cnpConverter) policy(o *manifest.Object, np *networkingv1.NetworkPolicy
 	case c.full != nil:
 		r.refuse(o, "", "must be evaluated before %s, but that has the first or second priority of tier Baseline; give it a higher number", *c.full)
 		return
-	case o.Policy.Isolates[policy.Ingress]:
+	case o.Policy.Isolates[policy.Ingress] && !(c.partial && o.Policy.Isolates[policy.Egress]):
 		r.refuse(o, "spec.policyTypes", "isolates for ingress, also from outside the cluster and from other nodes, and an ingress rule of a ClusterNetworkPolicy "+
-			"can name pods only; a policy with policyTypes [Egress] can be converted")
+			"can name pods only")
 		return
 	}
 	var rules []v1alpha2.ClusterNetworkPolicyEgressRule
@@ -100,6 +102,9 @@ func (c *cnpConverter) policy(o *manifest.Object, np *networkingv1.NetworkPolicy
 		rules = append(rules, converted...)
 	}
 	r.replaced[o.Policy.Ref] = true
+	if o.Policy.Isolates[policy.Ingress] {
+		r.keepIngress(o, np)
+	}
 	subject := podsOf(np.Namespace, nil, &np.Spec.PodSelector)
 	meta := metaOf(np, "", np.Namespace+"-"+np.Name)
 	for part := range slices.Chunk(rules, maxItems) {
@@ -112,6 +117,17 @@ func (c *cnpConverter) policy(o *manifest.Object, np *networkingv1.NetworkPolicy
 			Action: v1alpha2.ClusterNetworkPolicyRuleActionDeny, To: []v1alpha2.ClusterNetworkPolicyEgressPeer{{Networks: everywhere}},
 		}})
 	}
+}
+
+// keepIngress adds what stays of a policy whose egress is converted.
+func (r *Result) keepIngress(o *manifest.Object, np *networkingv1.NetworkPolicy) {
+	r.note(o, "spec.policyTypes", "stays for ingress, without egress")
+	r.Objects = append(r.Objects, &networkingv1.NetworkPolicy{
+		TypeMeta: typeV1, ObjectMeta: metaOf(np, np.Namespace, np.Name),
+		Spec: networkingv1.NetworkPolicySpec{
+			PodSelector: np.Spec.PodSelector, Ingress: np.Spec.Ingress, PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
+		},
+	})
 }
 
 // everywhere is every address: of pods, of nodes and outside.

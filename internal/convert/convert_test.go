@@ -167,7 +167,7 @@ func (d drawer) alphaPorts() []any {
 	return ports
 }
 
-// egress draws a v1 policy that isolates for egress.
+// egress draws a v1 policy that isolates for egress, and now and then for ingress too.
 func (d drawer) egress(i int) map[string]any {
 	var rules []any
 	for range rapid.IntRange(0, 2).Draw(d.t, "rules") {
@@ -188,6 +188,10 @@ func (d drawer) egress(i int) map[string]any {
 	spec := map[string]any{"podSelector": d.selector(), "policyTypes": []any{"Egress"}}
 	if rules != nil {
 		spec["egress"] = rules
+	}
+	if d.chance("ingress too", 3) {
+		spec["policyTypes"] = []any{"Egress", "Ingress"}
+		spec["ingress"] = []any{map[string]any{"from": []any{d.v1Peer(false)}}}
 	}
 	return object("networking.k8s.io/v1", "NetworkPolicy", d.pick("namespace", "a", "b"), fmt.Sprintf("egress%d", i), nil, spec)
 }
@@ -281,7 +285,7 @@ func TestEgressMeansTheSame(t *testing.T) {
 		}
 		text := manifests(t, objects)
 		w := read(t, text)
-		r := ToClusterNetworkPolicy(w)
+		r := ToClusterNetworkPolicy(w, true)
 		if len(r.Refused) > 0 {
 			t.Fatalf("refused: %v\n%s", r.Refused, text)
 		}
@@ -289,7 +293,14 @@ func TestEgressMeansTheSame(t *testing.T) {
 			t.Fatalf("%v\n%s", err, text)
 		}
 		for _, o := range r.Objects {
-			checkLimits(t, o.(*v1alpha2.ClusterNetworkPolicy))
+			switch p := o.(type) {
+			case *v1alpha2.ClusterNetworkPolicy:
+				checkLimits(t, p)
+			case *networkingv1.NetworkPolicy:
+				if len(p.Spec.Egress) > 0 || !slices.Equal(p.Spec.PolicyTypes, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}) {
+					t.Errorf("what stays of %s is about egress: %v", p.Name, p.Spec)
+				}
+			}
 		}
 	})
 }
@@ -400,7 +411,7 @@ func TestProveNoticesCluster(t *testing.T) {
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := read(t, egress)
-			r := ToClusterNetworkPolicy(w)
+			r := ToClusterNetworkPolicy(w, false)
 			if err := r.Prove(w); err != nil {
 				t.Fatalf("before it is spoilt: %v", err)
 			}
