@@ -125,6 +125,12 @@ ingress is isolated
 problem: spec.ingress[0].from[0].ipBlock: stands beside a selector, where it must stand alone (make it a peer of its own); ` +
 				`until that is changed the policy allows nothing`,
 		}, {
+			"broken selectors of peers fail closed", `{ingress: [{from: [{podSelector: {matchExpressions: [{key: a, operator: Near}]}, namespaceSelector: {matchExpressions: [{key: a, operator: Far}]}}]}]}`, `
+subjects every pod of namespace ns
+ingress is isolated
+problem: spec.ingress[0].from[0].podSelector: convert label selector: "Near" is not a valid label selector operator; until that is changed the policy allows nothing; ` +
+				`spec.ingress[0].from[0].namespaceSelector: convert label selector: "Far" is not a valid label selector operator; until that is changed the policy allows nothing`,
+		}, {
 			"ranges", `{ingress: [{ports: [{port: 80, endPort: 90}, {protocol: UDP, port: 5, endPort: 5}, {protocol: SCTP, port: 1, endPort: 65535}]}]}`, `
 subjects every pod of namespace ns
 ingress is isolated

@@ -87,3 +87,15 @@ func TestPodSelector(t *testing.T) {
 		}
 	}
 }
+
+func TestPodSelectorKey(t *testing.T) {
+	keys := map[string]bool{}
+	for _, s := range []PodSelector{
+		{}, {Namespace: "a"}, {Namespace: "a", Pods: Everything()}, {Namespaces: Everything()}, {Namespaces: Everything(), Pods: Everything()}, {Namespace: "b", Pods: Everything()},
+	} {
+		keys[s.Key()] = true
+	}
+	if len(keys) != 6 {
+		t.Errorf("selectors that select differently have equal keys: %v", keys)
+	}
+}
