@@ -18,21 +18,28 @@ func (v *view) withoutDNS() []Finding {
 		}
 		pods := v.selected(&p.Subject)
 		for _, pod := range pods {
-			if !v.isDNS(pod) && !v.resolves(v.set.Selecting(pod, policy.Egress)) && v.firstWanting(pod) == p && !reported[p] {
+			selecting := v.set.Selecting(pod, policy.Egress)
+			if !v.isDNS(pod) && !v.resolves(selecting, policy.UDP) && v.firstWanting(pod) == p && !reported[p] {
 				reported[p] = true
-				found = append(found, noDNS(p, fmt.Sprintf("%s is isolated for egress", pod)))
+				found = append(found, v.noDNS(p, fmt.Sprintf("%s is isolated for egress", pod), selecting))
 			}
 		}
-		if len(pods) == 0 && !v.resolves(v.near(p)) {
-			found = append(found, noDNS(p, p.Ref.String()+" isolates its pods for egress"))
+		if near := v.near(p); len(pods) == 0 && !v.resolves(near, policy.UDP) {
+			found = append(found, v.noDNS(p, p.Ref.String()+" isolates its pods for egress", near))
 		}
 	}
 	return found
 }
 
-func noDNS(p *policy.Policy, who string) Finding {
-	return Finding{Ref: p.Ref, Field: "spec.egress", Message: who + ", and no rule allows DNS (port 53), so it finds no Service by its name",
+// noDNS is the finding. Resolvers ask by UDP; TCP alone, which a port without protocol means, is for answers that are too long.
+func (v *view) noDNS(p *policy.Policy, who string, policies []*policy.Policy) Finding {
+	f := Finding{Ref: p.Ref, Field: "spec.egress", Message: who + ", and no rule allows DNS (port 53), so it finds no Service by its name",
 		Advice: "allow UDP and TCP 53 to pods with k8s-app=kube-dns of namespace kube-system"}
+	if v.resolves(policies, policy.TCP) {
+		f.Message = who + ", and the rules allow DNS (port 53) by TCP only, so it finds no Service by its name"
+		f.Advice = "allow UDP, too: a port without protocol means TCP"
+	}
+	return f
 }
 
 // wantsDNS reports whether the policy allows egress to what is usually called by name.
@@ -59,11 +66,11 @@ func (v *view) near(p *policy.Policy) []*policy.Policy {
 	})
 }
 
-// resolves reports whether any of the policies allows DNS.
-func (v *view) resolves(policies []*policy.Policy) bool {
+// resolves reports whether any of the policies allows DNS by the protocol.
+func (v *view) resolves(policies []*policy.Policy, protocol policy.Protocol) bool {
 	for _, p := range policies {
 		for i := range p.Rules[policy.Egress] {
-			if v.allowsDNS(line{policy: p, direction: policy.Egress, Rule: &p.Rules[policy.Egress][i]}) {
+			if v.allowsDNS(line{policy: p, direction: policy.Egress, Rule: &p.Rules[policy.Egress][i]}, protocol) {
 				return true
 			}
 		}

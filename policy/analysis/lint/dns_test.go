@@ -16,6 +16,8 @@ shop/p spec.egress: shop/web is isolated for egress, and no rule allows DNS (por
 		{"one port to everywhere", objects(shop, out("{ports: [{port: 443}]}")), want},
 		{"no workloads", out(toDB), `
 shop/p spec.egress: NetworkPolicy shop/p isolates its pods for egress, and no rule allows DNS (port 53), so it finds no Service by its name | allow UDP and TCP 53 to pods with k8s-app=kube-dns of namespace kube-system`},
+		{"port 53 without protocol", objects(shop, out(toDB+", {to: [{namespaceSelector: {}}], ports: [{port: 53}]}")), `
+shop/p spec.egress: shop/web is isolated for egress, and the rules allow DNS (port 53) by TCP only, so it finds no Service by its name | allow UDP, too: a port without protocol means TCP`},
 		{"port 53 to every pod", objects(shop, out(toDB+", {to: [{namespaceSelector: {}}], ports: [{port: 53, protocol: UDP}]}")), ""},
 		{"port 53 to anybody", objects(shop, out(toDB+", {ports: [{port: 53, protocol: UDP}]}")), ""},
 		{"all of kube-system", objects(shop, out(toDB+", {to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]}")), ""},

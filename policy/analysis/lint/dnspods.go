@@ -51,8 +51,8 @@ func (v *view) mayBeDNS(s *policy.PodSelector) bool {
 	return inSystem && (s.Pods.Matches(usualDNS().Labels) || strings.Contains(s.Pods.String(), "dns"))
 }
 
-// allowsDNS reports whether the line may be what lets names be resolved. In doubt it is.
-func (v *view) allowsDNS(l line) bool {
+// allowsDNS reports whether the line may be what lets names be resolved by the protocol. In doubt it is.
+func (v *view) allowsDNS(l line, protocol policy.Protocol) bool {
 	if l.direction != policy.Egress || l.Action != policy.Accept || l.Peers != nil && len(l.Peers) == 0 {
 		return false
 	}
@@ -61,7 +61,7 @@ func (v *view) allowsDNS(l line) bool {
 	}
 	for _, port := range l.Ports {
 		switch {
-		case port.Protocol != policy.UDP && port.Protocol != policy.TCP:
+		case port.Protocol != protocol:
 		case port.Name != "" && (strings.Contains(port.Name, "dns") || strings.Contains(port.Name, "domain")):
 			return true
 		case port.Name != "":
