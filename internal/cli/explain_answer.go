@@ -131,9 +131,13 @@ func (e *explainer) ask(a *explanation, from, to *manifest.End, port manifest.Po
 	for _, f := range flows {
 		f.Flow = e.apart(f.Flow)
 		for _, g := range f.ByFamily() {
-			x := e.flow(policy.Evaluate(e.set, g.Flow))
+			d := policy.Evaluate(e.set, g.Flow)
+			x := e.flow(d)
 			if g.Note != "" {
 				x.Notes = append([]string{g.Note}, x.Notes...)
+			}
+			if cutsDNS(d) {
+				x.Notes = append(x.Notes, fmt.Sprintf("this cuts DNS: names do not resolve in %s, which shows as time-outs of seconds", d.Flow.Source))
 			}
 			allowed = allowed && x.Allowed
 			a.Flows = append(a.Flows, x)
@@ -171,17 +175,14 @@ func (e *explainer) flow(d policy.Decision) explainedFlow {
 		HowToAllow: d.HowToAllow(e.set),
 		flow:       f, byAddress: e.looksAtAddresses(f),
 	}
-	if cutsDNS(d) {
-		x.Notes = append(x.Notes, fmt.Sprintf("this cuts DNS: names do not resolve in %s, which shows as time-outs of seconds", f.Source))
-	}
 	return x
 }
 
-// cutsDNS reports whether the flow is a question to a name server that egress isolation of the asking pod denies.
+// cutsDNS reports whether the flow is a question to a name server that policies about the asking pod deny.
 func cutsDNS(d policy.Decision) bool {
 	const dns = 53
-	return d.Flow.Port == dns && (d.Flow.Protocol == policy.UDP || d.Flow.Protocol == policy.TCP) &&
-		d.Egress.Cause == policy.CauseIsolated
+	byPolicy := d.Egress.Cause == policy.CauseIsolated || d.Egress.Cause == policy.CauseRule
+	return d.Flow.Port == dns && (d.Flow.Protocol == policy.UDP || d.Flow.Protocol == policy.TCP) && byPolicy && d.Egress.Action == policy.Deny
 }
 
 // looksAtAddresses reports whether a policy of either pod has rules about networks, or an end is nothing but an address.

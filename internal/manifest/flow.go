@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -130,8 +131,8 @@ func (w *World) Flows(from, to *End, port Port) (flows []Flow, unserved []string
 type missingPort struct{ error }
 
 func isMissing(err error) bool {
-	_, is := err.(missingPort)
-	return is
+	var missing missingPort
+	return errors.As(err, &missing)
 }
 
 // portAt finds the port at the destination: named ports by its containers, ports of a Service by its target ports.

@@ -1,6 +1,7 @@
 // Package manifest reads ordinary Kubernetes YAML and JSON from files, folders and standard input into a world: the things that policies look at, and
-// where each of them, and each of their fields, was written. In flow manifests; out flow package policy's model, and positions for messages. It
-// knows no cluster, decides nothing, and loses nothing silently: what cannot be read is an error with file and line.
+// where each of them, and each of their fields, was written. It also finds what people's names for the ends of flows stand for (FindEnd, SplitTarget,
+// Flows). In flow manifests and names; out flow package policy's model, and positions for messages. It knows no cluster, decides nothing, and loses
+// nothing silently: what cannot be read is an error with file and line.
 package manifest
 
 import (
