@@ -33,8 +33,9 @@ name; protocol is TCP (the default), UDP, SCTP or ICMP, which takes no port. All
 have them, must come to what a case expects. A test without any case fails.
 
 With --kernel the same cases are answered by real packets as well: each pod of the manifests becomes a network namespace with exactly its addresses, behind a
-throw-away node with the real compiler and the real datapath in the kernel. It needs root, touches nothing of the machine's own network, and leaves nothing
-behind. A case then fails, too, when packets and evaluator disagree.
+throw-away node with the real compiler and the real datapath in the kernel. Servers listen on every port that a case names; what should be denied is first
+sent without any policy, and must get through then. A case fails, too, when packets and evaluator disagree. It needs root, touches nothing of the
+machine's own network, and leaves nothing behind.
 
 Exit code: 0 all cases passed; 1 some failed, or there were none; 2 the command line, a test or a manifest is wrong.`,
 		Example: `  # every test of a folder
