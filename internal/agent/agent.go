@@ -10,7 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -166,7 +169,10 @@ func (a *Agent) loop(ctx context.Context, addresses <-chan []netip.Addr) error {
 			sweeping = true
 		}
 		a.drain()
-		if !a.ready() {
+		if missing := a.missing(); len(missing) > 0 {
+			if !a.attached {
+				a.status.Store(&agentapi.Status{Node: a.o.NodeName, Problems: missing})
+			}
 			continue
 		}
 		stats, changed, err := a.step(sweeping)
@@ -213,9 +219,23 @@ func (a *Agent) checkBridges() {
 	}
 }
 
-// ready: everything that a first plan needs is known.
-func (a *Agent) ready() bool {
-	return a.world.Synced && a.addresses != nil && len(a.podCIDRs()) > 0
+// missing says what a first plan needs and is not known.
+func (a *Agent) missing() []string {
+	var list []string
+	if !a.world.Synced {
+		what := "the world is not known yet"
+		if names := slices.Sorted(maps.Keys(a.world.Awaited)); len(names) > 0 {
+			what += ": waiting for the first list of " + strings.Join(names, ", ")
+		}
+		list = append(list, what)
+	}
+	if a.addresses == nil {
+		list = append(list, "the node's own addresses are not known yet")
+	}
+	if len(a.podCIDRs()) == 0 {
+		list = append(list, fmt.Sprintf("Node %s has no spec.podCIDRs yet: without them --pod-cidr is needed", a.o.NodeName))
+	}
+	return list
 }
 
 func (a *Agent) podCIDRs() []netip.Prefix {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/hedgerow-net/hedgerow/internal/agentapi"
 	"github.com/hedgerow-net/hedgerow/internal/cluster"
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
@@ -217,5 +219,23 @@ func TestAttachWaitsForThePod(t *testing.T) {
 	var refused *agentapi.Error
 	if err := r.client.Attach(ctx, at); !errors.As(err, &refused) || refused.Code != "invalid" {
 		t.Errorf("attach without an interface: %v, want code invalid", err)
+	}
+}
+
+// TestMissing: an agent that cannot begin says what it waits for.
+func TestMissing(t *testing.T) {
+	a := &Agent{o: Options{NodeName: "n1"}, world: cluster.NewWorld()}
+	a.world.Awaited["pods"], a.world.Awaited["namespaces"] = true, true
+	want := []string{
+		"the world is not known yet: waiting for the first list of namespaces, pods",
+		"the node's own addresses are not known yet",
+		"Node n1 has no spec.podCIDRs yet: without them --pod-cidr is needed",
+	}
+	if diff := cmp.Diff(want, a.missing()); diff != "" {
+		t.Errorf("missing (-want +got):\n%s", diff)
+	}
+	a.world.Synced, a.addresses, a.o.PodCIDRs = true, []netip.Addr{}, []netip.Prefix{netip.MustParsePrefix("10.244.1.0/24")}
+	if got := a.missing(); len(got) > 0 {
+		t.Errorf("missing %q, want nothing", got)
 	}
 }

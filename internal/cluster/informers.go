@@ -50,30 +50,37 @@ func NewInformers(config *rest.Config, node string, log *slog.Logger) (*Informer
 // Run watches until ctx ends. While the API server cannot be reached it goes on trying and the world stays as it was last known.
 func (s *Informers) Run(ctx context.Context, emit func(Update)) error {
 	factory := informers.NewSharedInformerFactoryWithOptions(s.client, 0, informers.WithTransform(strip))
-	synced, err := s.watch(factory, emit)
+	awaited, err := s.watch(factory, emit)
 	if err != nil {
 		return err
 	}
-	factory.Start(ctx.Done())
-	defer factory.Shutdown()
-
+	apis := append(ClusterAPIs(), AlphaAPI())
+	for _, api := range apis {
+		emit(await(api.Resource.GroupResource().String()))
+	}
+	arrived := make(chan string, len(awaited)+len(apis))
 	var wait sync.WaitGroup
 	defer wait.Wait()
-	apis := append(ClusterAPIs(), AlphaAPI())
-	listed := make(chan struct{}, len(apis))
+	defer factory.Shutdown()
+	factory.Start(ctx.Done())
+	for name, synced := range awaited {
+		wait.Go(func() {
+			if cache.WaitForCacheSync(ctx.Done(), synced) {
+				arrived <- name
+			}
+		})
+	}
 	for _, api := range apis {
 		c := &Custom{
 			Resource: api.Resource, Discovery: s.discovery, Dynamic: s.dynamic, Poll: s.Poll, Logger: s.log,
 			Transform: strip, Handler: handler(emit, api.update, api.deletion),
 		}
-		wait.Go(func() { c.Run(ctx, sync.OnceFunc(func() { listed <- struct{}{} })) })
+		wait.Go(func() { c.Run(ctx, sync.OnceFunc(func() { arrived <- api.Resource.GroupResource().String() })) })
 	}
-	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
-		return nil
-	}
-	for range apis {
+	for range cap(arrived) {
 		select {
-		case <-listed:
+		case name := <-arrived:
+			emit(listed(name))
 		case <-ctx.Done():
 			return nil
 		}
@@ -83,22 +90,24 @@ func (s *Informers) Run(ctx context.Context, emit func(Update)) error {
 	return nil
 }
 
-// watch has changes of the built-in kinds emitted once the factory is started.
-func (s *Informers) watch(factory informers.SharedInformerFactory, emit func(Update)) (synced []cache.InformerSynced, err error) {
-	for _, w := range []struct {
+// watch has changes of the built-in kinds emitted once the factory is started. It returns, by kind, whether the first list has been.
+func (s *Informers) watch(factory informers.SharedInformerFactory, emit func(Update)) (map[string]cache.InformerSynced, error) {
+	synced := map[string]cache.InformerSynced{}
+	for name, w := range map[string]struct {
 		informer cache.SharedIndexInformer
 		handler  cache.ResourceEventHandler
 	}{
-		{factory.Core().V1().Namespaces().Informer(), handler(emit, namespaceUpdate, namespaceDeletion)},
-		{factory.Core().V1().Pods().Informer(), handler(emit, podUpdate, podDeletion)},
-		{factory.Core().V1().Nodes().Informer(), handler(emit, nodeUpdate(s.node), nodeDeletion)},
-		{factory.Networking().V1().NetworkPolicies().Informer(), handler(emit, networkPolicyUpdate, networkPolicyDeletion)},
+		"namespaces":                        {factory.Core().V1().Namespaces().Informer(), handler(emit, namespaceUpdate, namespaceDeletion)},
+		"pods":                              {factory.Core().V1().Pods().Informer(), handler(emit, podUpdate, podDeletion)},
+		"nodes":                             {factory.Core().V1().Nodes().Informer(), handler(emit, nodeUpdate(s.node), nodeDeletion)},
+		"networkpolicies.networking.k8s.io": {factory.Networking().V1().NetworkPolicies().Informer(), handler(emit, networkPolicyUpdate, networkPolicyDeletion)},
 	} {
 		registration, err := w.informer.AddEventHandler(w.handler)
 		if err != nil {
 			return nil, fmt.Errorf("watch the API server: %w", err)
 		}
-		synced = append(synced, registration.HasSynced)
+		synced[name] = registration.HasSynced
+		emit(await(name))
 	}
 	return synced, nil
 }

@@ -77,8 +77,17 @@ type watching struct {
 	updates int
 }
 
-// watch runs informers for node n1 until the end of the test.
+// watch runs informers for node n1 until the end of the test, and returns when everything is listed.
 func watch(t *testing.T, s *apiServer) *watching {
+	t.Helper()
+	w := start(t, s)
+	w.until("everything is listed", func(w *World) bool { return w.Synced })
+	const builtIn = 4
+	w.until("changes are watched", func(*World) bool { return watches(s.client.Actions()) == builtIn })
+	return w
+}
+
+func start(t *testing.T, s *apiServer) *watching {
 	t.Helper()
 	w := &watching{T: t, world: NewWorld()}
 	informers := &Informers{
@@ -100,9 +109,6 @@ func watch(t *testing.T, s *apiServer) *watching {
 			t.Error(err)
 		}
 	})
-	w.until("everything is listed", func(w *World) bool { return w.Synced })
-	const builtIn = 4
-	w.until("changes are watched", func(*World) bool { return watches(s.client.Actions()) == builtIn })
 	return w
 }
 
@@ -253,4 +259,22 @@ func TestClusterPolicies(t *testing.T) {
 			t.Errorf("%s: a status and a deletion made %d updates, want 1", ref, after-before)
 		}
 	}
+}
+
+// TestAwaited: what cannot be listed is named, and the world is not taken for complete.
+func TestAwaited(t *testing.T) {
+	s := newAPIServer()
+	api := ClusterAPIs()[0]
+	s.serve(api)
+	s.dynamic.PrependReactor("list", api.Resource.Resource, func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(api.Resource.GroupResource(), "", nil)
+	})
+	w := start(t, s)
+	want := map[string]bool{"clusternetworkpolicies.policy.networking.k8s.io": true}
+	w.until("only that is awaited", func(w *World) bool { return cmp.Equal(want, w.Awaited) })
+	w.look(func(w *World) {
+		if w.Synced {
+			t.Error("the world is taken for complete")
+		}
+	})
 }

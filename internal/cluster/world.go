@@ -21,6 +21,8 @@ type World struct {
 	Nodes      map[string]*policy.Node
 	// PodCIDRs are the pod ranges of the own node; nil before the node is known.
 	PodCIDRs []netip.Prefix
+	// Awaited names, for people, what the first complete list has not arrived of.
+	Awaited map[string]bool
 	// Synced: the first complete list of everything has arrived. Before that nothing may be concluded from absence.
 	Synced bool
 }
@@ -32,6 +34,7 @@ func NewWorld() *World {
 		Pods:       map[types.NamespacedName]*policy.Pod{},
 		Policies:   map[policy.Ref]*policy.Policy{},
 		Nodes:      map[string]*policy.Node{},
+		Awaited:    map[string]bool{},
 	}
 }
 
@@ -47,6 +50,20 @@ type Source interface {
 
 // Synced is the update that says: the first complete list has arrived.
 func Synced(w *World) { w.Synced = true }
+
+// await is the update that says: these have not been listed.
+func await(names ...string) Update {
+	return func(w *World) {
+		for _, name := range names {
+			w.Awaited[name] = true
+		}
+	}
+}
+
+// listed is the update that says: the first complete list of these has arrived.
+func listed(name string) Update {
+	return func(w *World) { delete(w.Awaited, name) }
+}
 
 func setNamespace(ns *policy.Namespace) Update {
 	return func(w *World) { w.Namespaces[ns.Name] = ns }
