@@ -1,0 +1,54 @@
+package policytest
+
+import (
+	"fmt"
+
+	"github.com/hedgerow-net/hedgerow/internal/manifest"
+	"github.com/hedgerow-net/hedgerow/policy"
+)
+
+// ask finds the flows of a case and has them evaluated.
+func (r *run) ask(c *Case) error {
+	from, err := r.end(c.From)
+	if err != nil {
+		return err
+	}
+	to, err := r.end(c.To)
+	if err != nil {
+		return err
+	}
+	port, err := manifest.ParsePort(c.Port.Value, c.Protocol.Value)
+	if err != nil {
+		return &manifest.Error{Position: c.Port.Position, Message: err.Error()}
+	}
+	flows, _, err := r.world.Flows(from, to, port)
+	if err != nil {
+		return &manifest.Error{Position: c.To.Position, Message: err.Error()}
+	}
+	a := asked{Case: c}
+	for _, f := range flows {
+		for _, one := range f.ByFamily() {
+			d := policy.Evaluate(r.set, one.Flow)
+			if err := checkEnds(d.Flow); err != nil {
+				return &manifest.Error{Position: c.Position, Message: err.Error()}
+			}
+			a.flows = append(a.flows, answer{decision: d})
+		}
+	}
+	r.asked = append(r.asked, a)
+	return nil
+}
+
+// checkEnds refuses a flow that no packet could belong to: an answer about it would test nothing.
+func checkEnds(f policy.Flow) error {
+	source, destination := f.Source.Address, f.Destination.Address
+	switch {
+	case !source.IsValid():
+		return fmt.Errorf("%s has no address", f.Source)
+	case !destination.IsValid():
+		return fmt.Errorf("%s has no address", f.Destination)
+	case source.Is4() != destination.Is4():
+		return fmt.Errorf("%s (%s) and %s (%s) have no address family in common", f.Source, source, f.Destination, destination)
+	}
+	return nil
+}
