@@ -34,7 +34,7 @@ func (w *World) FindEnd(text string) (*End, error) {
 	}
 	parts := strings.Split(text, "/")
 	if slices.Contains(parts, "") || len(parts) < 2 || len(parts) > 3 {
-		return nil, fmt.Errorf("%q is none of NAMESPACE/POD, svc/NAMESPACE/NAME, deploy/NAMESPACE/NAME, node/NAME and an IP address", text)
+		return nil, fmt.Errorf("%q is none of NAMESPACE/POD, svc/NAMESPACE/NAME, deploy/NAMESPACE/NAME, node/NAME and an IP address%s", text, w.somewhere(text))
 	}
 	switch {
 	case len(parts) == 2 && parts[0] == "node":
@@ -47,6 +47,21 @@ func (w *World) FindEnd(text string) (*End, error) {
 		return w.podEnd(text, parts[1], parts[2])
 	}
 	return w.workloadEnd(text, parts[0], parts[1], parts[2])
+}
+
+// somewhere is the end of a message about a name without a namespace: what is called so in any.
+func (w *World) somewhere(name string) string {
+	for _, p := range w.Pods {
+		if p.Name == name {
+			return fmt.Sprintf("; did you mean %q?", p)
+		}
+	}
+	for _, s := range w.Services {
+		if s.Name == name {
+			return fmt.Sprintf("; did you mean %q?", "svc/"+s.Namespace+"/"+s.Name)
+		}
+	}
+	return ""
 }
 
 // notFound is the error about a name that nothing bears.

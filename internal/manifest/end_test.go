@@ -95,7 +95,9 @@ func TestFindEndErrors(t *testing.T) {
 	w := read(t, ends)
 	for name, want := range map[string]string{
 		"":               `"" is none of`,
-		"web":            `"web" is none of`,
+		"web":            `and an IP address; did you mean "svc/shop/web"?`,
+		"web-1":          `and an IP address; did you mean "shop/web-1"?`,
+		"wbe":            `node/NAME and an IP address`,
 		"a/b/c/d":        `is none of`,
 		"shop/":          `is none of`,
 		"shop/web-3":     `there is no pod shop/web-3; did you mean "shop/web-1"?`,
