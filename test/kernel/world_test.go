@@ -97,10 +97,14 @@ func (w *world) node(i int) object {
 	for _, a := range w.addresses([]string{fmt.Sprintf("192.168.7.%d", 1+i)}, []string{fmt.Sprintf("fd77::%d", 1+i)}) {
 		addresses = append(addresses, object{"type": "InternalIP", "address": a})
 	}
-	return object{
+	node := object{
 		"apiVersion": "v1", "kind": "Node", "metadata": object{"name": fmt.Sprintf("node%d", i), "labels": w.labels()},
 		"status": object{"addresses": addresses},
 	}
+	if i == 0 && w.chance(50) {
+		node["spec"] = object{"podCIDRs": w.addresses([]string{"10.1.0.0/24"}, []string{"fd00:1::/64"})}
+	}
+	return node
 }
 
 // nodeNames are the nodes that can have pods: at most two, so that others are left without.
@@ -221,7 +225,8 @@ func (w *world) ends() []string {
 			all = append(all, a["address"].(string))
 		}
 	}
-	return append(all, w.strangers...)
+	// Nobody has the last ones. They lie in the cluster's pod ranges if a node says so, and are unknown pods' then.
+	return append(append(all, w.strangers...), w.addresses([]string{"10.1.0.200"}, []string{"fd00:1::200"})...)
 }
 
 // isIPv6 tells the family of a CIDR or an address.
