@@ -122,6 +122,9 @@ func (r *reader) known(o *Object, k *kind) error {
 		return err
 	}
 	o.Value = object
+	if err := checkValues(o); err != nil {
+		return err
+	}
 	r.world.Objects = append(r.world.Objects, o)
 	return nil
 }
