@@ -219,3 +219,44 @@ func BenchmarkSweep(b *testing.B) {
 		c.Sweep()
 	}
 }
+
+// BenchmarkGreedyTenant is an update after a namespace was isolated, while another has a policy with 20,000 CIDRs, 2,000 ranges and 2,000 ports.
+func BenchmarkGreedyTenant(b *testing.B) {
+	w := bigWorld(b)
+	p := &policy.Policy{Ref: policy.Ref{Kind: policy.KindNetworkPolicy, Namespace: "ns0", Name: "greedy"}, Tier: policy.NetworkPolicy,
+		Subject: policy.PodSelector{Namespace: "ns0", Pods: policy.Everything()}}
+	p.Isolates[policy.Ingress] = true
+	r := policy.Rule{Action: policy.Accept}
+	for i := range 20000 {
+		a := netip.AddrFrom4([4]byte{198, 18, byte(i >> 7), byte(i << 1)})
+		r.Peers = append(r.Peers, policy.Peer{Network: &policy.Network{CIDR: netip.PrefixFrom(a, 32)}})
+	}
+	for i := range uint16(2000) {
+		r.Ports = append(r.Ports, policy.Port{Protocol: policy.TCP, Number: 1000 + 16*i, End: 1003 + 16*i}, policy.Port{Protocol: policy.TCP, Number: 33000 + 2*i})
+	}
+	p.Rules[policy.Ingress] = []policy.Rule{r}
+	w.Policies = append(w.Policies, p)
+	benchmarkIsolate(b, w)
+}
+
+// BenchmarkManyRules is the first update of a world with one policy of so many rules, all with a network and a range of their own. It grows with the
+// number of rules, not with its square.
+func BenchmarkManyRules(b *testing.B) {
+	for _, n := range []int{100, 400, 1600} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := small{b}
+			p := s.allow("d", 80)
+			for i := range n {
+				p.Rules[policy.Ingress] = append(p.Rules[policy.Ingress], policy.Rule{Action: policy.Accept, Index: i + 1,
+					Peers: []policy.Peer{{Network: &policy.Network{CIDR: netip.MustParsePrefix("198.18.0.0/15")}}},
+					Ports: []policy.Port{{Protocol: policy.TCP, Number: uint16(1 + i), End: uint16(30000 + i)}}})
+			}
+			w := s.world([]*policy.Pod{s.pod("10.244.0.1", "app", "d")}, p)
+			defer cpu(b)()
+			for b.Loop() {
+				c := New(Options{})
+				commit(c, c.Update(w))
+			}
+		})
+	}
+}

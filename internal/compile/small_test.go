@@ -11,7 +11,7 @@ import (
 )
 
 // small is a world of one namespace: local pods, one pod elsewhere, and policies that let those with k=x in.
-type small struct{ t *testing.T }
+type small struct{ t testing.TB }
 
 func (s small) selects(key, value string) policy.PodSelector {
 	selector, err := policy.SelectLabels(map[string]string{key: value})
