@@ -84,7 +84,7 @@ func (l *layout) placeNodes(w *analysis.World, byName map[string]*nodeLayout, ow
 		place(n.Name, n.Addresses)
 	}
 	for _, p := range w.Pods {
-		if p.HostNetwork && !p.Terminated {
+		if p.HostNetwork {
 			place(p.Node, p.Addresses)
 		}
 	}

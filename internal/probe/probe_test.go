@@ -254,3 +254,46 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestManyFlows: what does not fit into one volley is sent in several, under a small limit of open files.
+func TestManyFlows(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	s := newSet(t)
+	w := shop(onlyFrom("web", "db", 80))
+	if err := s.Update(w, Strangers{}); err != nil {
+		t.Fatal(err)
+	}
+	var flows []Flow
+	var want []bool
+	for port := range uint16(900) {
+		for _, from := range []string{"web", "far"} {
+			f := Flow{netip.MustParseAddr(ends[from][0]), netip.MustParseAddr(ends["db"][0]), policy.TCP, 1 + port}
+			flows, want = append(flows, f), append(want, evaluate(w, f))
+		}
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 2048, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	answers, err := s.Probe(context.Background(), flows, want)
+	if restored := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); restored != nil {
+		t.Fatal(restored)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	passed := 0
+	for i, a := range answers {
+		if (a.Outcome == Passed) != want[i] {
+			t.Errorf("%s: %s, want passed: %t", flows[i], a.Outcome, want[i])
+		}
+		if a.Outcome == Passed {
+			passed++
+		}
+	}
+	if passed != 1 {
+		t.Errorf("%d flows passed, want the one to port 80", passed)
+	}
+}

@@ -22,7 +22,7 @@ const (
 	grace = 150 * time.Millisecond
 	// again is how long datagrams wait before they are sent anew.
 	again = 200 * time.Millisecond
-	// maxProbes is how many probes are sent at once.
+	// maxProbes is how many probes are sent at once, at most.
 	maxProbes = 4000
 )
 

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/hedgerow-net/hedgerow/internal/datapath/ebpf"
 	"github.com/hedgerow-net/hedgerow/policy/analysis"
 )
@@ -112,8 +114,9 @@ func (s *Set) Probe(ctx context.Context, flows []Flow, allowed []bool) ([]Answer
 		n.drops.forget()
 	}
 	answers := make([]Answer, len(flows))
-	for at := 0; at < len(flows); at += maxProbes {
-		end := min(at+maxProbes, len(flows))
+	size := volleySize()
+	for at := 0; at < len(flows); at += size {
+		end := min(at+size, len(flows))
 		var expected []bool
 		if allowed != nil {
 			expected = allowed[at:end]
@@ -123,6 +126,15 @@ func (s *Set) Probe(ctx context.Context, flows []Flow, allowed []bool) ([]Answer
 		}
 	}
 	return answers, nil
+}
+
+// volleySize is how many flows are probed at once: each may take three files, for its client, its server and the connection there.
+func volleySize() int {
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil || files.Cur/4 > maxProbes {
+		return maxProbes
+	}
+	return max(1, int(files.Cur/4))
 }
 
 // volley probes some flows at once.
