@@ -102,7 +102,9 @@ func (t *transition) assignMove(m move, byMeaning map[meaning]*group, byNew map[
 		t.put(t.regroup, m, g)
 	case m.want.node:
 		t.join.endpoints[m.address] = endpoint{m.from.group, datapath.NodeIndex}
-		t.put(t.regroup, m, g)
+		if g != m.from.group {
+			t.put(t.regroup, m, g)
+		}
 	default:
 		if g != m.from.group {
 			t.regroup.endpoints[m.address] = endpoint{g, m.from.index}

@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/network-policy-api/apis/v1alpha2"
 	syaml "sigs.k8s.io/yaml"
 
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
@@ -53,7 +54,7 @@ func TestGolden(t *testing.T) {
 
 func runScript(t *testing.T, archive *txtar.Archive) {
 	s := &script{t: t, compiler: New(Options{}), tables: datapathtest.New(),
-		namespaces: map[string]*policy.Namespace{}, pods: map[string]*policy.Pod{}, policies: map[string]*policy.Policy{}}
+		namespaces: map[string]*policy.Namespace{}, pods: map[string]*policy.Pod{}, policies: map[string]*policy.Policy{}, nodes: map[string]*policy.Node{}}
 	for i := range archive.Files {
 		f := &archive.Files[i]
 		name, isStep := strings.CutSuffix(f.Name, ".yaml")
@@ -83,6 +84,7 @@ type script struct {
 	namespaces map[string]*policy.Namespace
 	pods       map[string]*policy.Pod
 	policies   map[string]*policy.Policy
+	nodes      map[string]*policy.Node
 	plan       *Plan
 }
 
@@ -119,6 +121,14 @@ func (s *script) applyObject(object map[string]any, document []byte) {
 		var pod corev1.Pod
 		read(&pod)
 		place(s.pods, pod.Namespace+"/"+pod.Name, policy.FromPod(&pod), pod.Annotations)
+	case "v1 Node":
+		var node corev1.Node
+		read(&node)
+		place(s.nodes, node.Name, policy.FromNode(&node), node.Annotations)
+	case "policy.networking.k8s.io/v1alpha2 ClusterNetworkPolicy":
+		var cnp v1alpha2.ClusterNetworkPolicy
+		read(&cnp)
+		place(s.policies, "cluster "+cnp.Name, policy.FromClusterNetworkPolicy(&cnp), cnp.Annotations)
 	case "networking.k8s.io/v1 NetworkPolicy":
 		var np networkingv1.NetworkPolicy
 		read(&np)
@@ -150,6 +160,9 @@ func (s *script) world() *World {
 	}
 	for _, key := range sortedKeys(s.policies) {
 		w.Policies = append(w.Policies, s.policies[key])
+	}
+	for _, key := range sortedKeys(s.nodes) {
+		w.Nodes = append(w.Nodes, s.nodes[key])
 	}
 	for i, key := range sortedKeys(s.pods) {
 		pod := s.pods[key]
@@ -208,6 +221,11 @@ func (s *script) describe(b *strings.Builder) {
 			pods[p.Egress] = append(pods[p.Egress], s.nameOf(a))
 		}
 	}
+	for _, line := range strings.Split(s.tables.String(), "\n") {
+		if strings.HasPrefix(line, "network ") {
+			fmt.Fprintln(b, line)
+		}
+	}
 	for _, g := range slices.Sorted(maps.Keys(members)) {
 		fmt.Fprintf(b, "group %d: %s\n", g, strings.Join(members[g], " "))
 	}
@@ -238,7 +256,8 @@ func (s *script) verdicts(id datapath.ProfileID) []string {
 	var lines []string
 	for _, line := range strings.Split(s.tables.String(), "\n") {
 		text, rule, _ := strings.Cut(line, " rule ")
-		if text, ok := strings.CutPrefix(text, fmt.Sprintf("verdict profile %d ", id)); ok {
+		kind, text, _ := strings.Cut(text, " ")
+		if text, ok := strings.CutPrefix(text, fmt.Sprintf("profile %d ", id)); ok && (kind == "verdict" || kind == "range") {
 			var number datapath.RuleID
 			if _, err := fmt.Sscan(rule, &number); err != nil {
 				s.t.Fatalf("read the dump: %v", err)

@@ -230,3 +230,13 @@ func TestFieldsDoNotMatter(t *testing.T) {
 		}
 	}
 }
+
+// TestIPv6NetworkHoldsNoIPv4: in the kernel's table of networks ::/0 holds IPv4 addresses too, in a policy it does not.
+func TestIPv6NetworkHoldsNoIPv4(t *testing.T) {
+	s := small{t}
+	p := s.allow("d", 80)
+	p.Rules[policy.Ingress][0].Peers = []policy.Peer{{Network: &policy.Network{CIDR: netip.MustParsePrefix("::/0")}}}
+	pods := []*policy.Pod{s.pod("10.244.0.1", "app", "d"), s.pod("10.244.1.1", "k", "x")}
+	s.transit(s.world(pods, s.allow("d", 80)), s.world(pods, p))
+	s.transit(s.world(pods, p), s.world(pods))
+}
