@@ -92,6 +92,75 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestRanges: the order is (group, port), (group, smallest block), (group, any port), and then the same for any group; blocks are looked at only
+// where the profile says so.
+func TestRanges(t *testing.T) {
+	accept := func(rule datapath.RuleID) datapath.Verdict {
+		return datapath.Verdict{Action: datapath.Accept, Rule: rule}
+	}
+	tables := example(t)
+	blocks := &datapath.Change{
+		PutVerdicts: map[datapath.VerdictKey]datapath.Verdict{{Profile: 1, Group: 16, Protocol: datapath.TCP, Port: 1030}: accept(1)},
+		PutRanges: map[datapath.RangeKey]datapath.Verdict{
+			{Profile: 1, Group: 16, Protocol: datapath.TCP, Port: 1024, Bits: 6}:    accept(2),
+			{Profile: 1, Group: 16, Protocol: datapath.TCP, Port: 1028, Bits: 14}:   accept(3),
+			{Profile: 1, Protocol: datapath.TCP, Port: 1024, Bits: 6}:               accept(4),
+			{Profile: 1, Protocol: datapath.UDP, Port: 0x8000, Bits: 1}:             accept(5),
+			{Profile: 1, Group: 16, Protocol: datapath.SCTP, Port: 65535, Bits: 16}: accept(6),
+		},
+		PutProfiles: map[datapath.ProfileIndex]datapath.Profile{1: {Ingress: 1, IngressRanges: true, Interface: 7}},
+	}
+	if err := tables.Apply(blocks); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		from     netip.Addr
+		protocol uint8
+		port     uint16
+		want     datapath.RuleID
+	}{
+		{remote, datapath.TCP, 1030, 1}, {remote, datapath.TCP, 1029, 3}, {remote, datapath.TCP, 1031, 3}, {remote, datapath.TCP, 1032, 2},
+		{remote, datapath.TCP, 2047, 2}, {remote, datapath.TCP, 2048, 16}, {remote, datapath.TCP, 1023, 16},
+		{outside, datapath.TCP, 1030, 4}, {outside, datapath.TCP, 2048, 0}, {outside, datapath.UDP, 65535, 5}, {remote, datapath.UDP, 65535, 16},
+		{remote, datapath.SCTP, 65535, 6}, {remote, datapath.SCTP, 65534, 16}, {remote, 1, 1030, 16},
+	} {
+		f := Flow{Source: test.from, Destination: local, Protocol: test.protocol, Port: test.port}
+		if got := tables.Judge(f).Ingress.Rule; got != test.want {
+			t.Errorf("%+v: rule %d, want %d", f, got, test.want)
+		}
+	}
+	tables.Profiles[1] = datapath.Profile{Ingress: 1, Interface: 7}
+	if got := tables.Judge(Flow{Source: remote, Destination: local, Protocol: datapath.TCP, Port: 1032}).Ingress.Rule; got != 16 {
+		t.Errorf("without the profile's flag: rule %d, want 16", got)
+	}
+}
+
+// TestNetworks: the longest prefix counts, in one table for both families, in which an IPv6 prefix may hold IPv4 addresses.
+func TestNetworks(t *testing.T) {
+	tables := New()
+	prefix := netip.MustParsePrefix
+	c := &datapath.Change{PutNetworks: map[netip.Prefix]datapath.GroupID{prefix("::/0"): 20, prefix("10.0.0.0/8"): 21, prefix("10.1.0.0/16"): 22, prefix("fd00::/8"): 23}}
+	if err := tables.Apply(c); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]datapath.GroupID{"10.1.2.3": 22, "10.2.2.3": 21, "192.0.2.1": 20, "2001:db8::1": 20, "fd00::1": 23} {
+		if got := tables.endpoint(netip.MustParseAddr(text)).Group; got != want {
+			t.Errorf("%s: group %d, want %d", text, got, want)
+		}
+	}
+	writes, err := New().Writes(c, rand.New(rand.NewSource(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, w := range writes {
+		order = append(order, strings.Fields(w.Name)[2])
+	}
+	if got, want := strings.Join(order, " "), "10.1.0.0/16 10.0.0.0/8 fd00::/8 ::/0"; got != want {
+		t.Errorf("networks are written in the order %s, want %s", got, want)
+	}
+}
+
 func TestJudgeStraddling(t *testing.T) {
 	before, after := example(t), example(t)
 	after.Profiles[1] = datapath.Profile{Interface: 7}
@@ -113,6 +182,11 @@ func TestRules(t *testing.T) {
 		{"change an interface in use", datapath.Change{PutProfiles: map[datapath.ProfileIndex]datapath.Profile{1: {Ingress: 1, Interface: 8}}}, "interface changes"},
 		{"refer to an index without a profile", datapath.Change{PutEndpoints: map[netip.Addr]datapath.Endpoint{remote: {Index: 9}}}, "does not exist"},
 		{"delete a profile in use", datapath.Change{DeleteProfiles: []datapath.ProfileIndex{1}}, "endpoints refer to it"},
+		{"a block that begins nowhere", datapath.Change{PutRanges: map[datapath.RangeKey]datapath.Verdict{{Profile: 1, Protocol: datapath.TCP, Port: 1, Bits: 15}: {}}}, "no block of 15 bits"},
+		{"a block of no bits", datapath.Change{PutRanges: map[datapath.RangeKey]datapath.Verdict{{Profile: 1, Protocol: datapath.TCP}: {}}}, "1 to 16 bits"},
+		{"a range of ICMP", datapath.Change{PutRanges: map[datapath.RangeKey]datapath.Verdict{{Profile: 1, Bits: 16}: {}}}, "have no ports"},
+		{"a network that is not masked", datapath.Change{PutNetworks: map[netip.Prefix]datapath.GroupID{netip.MustParsePrefix("10.0.0.1/8"): 16}}, "not masked"},
+		{"a profile for the node", datapath.Change{PutProfiles: map[datapath.ProfileIndex]datapath.Profile{datapath.NodeIndex: {}}}, "is the node's"},
 		{"delete what is not there", datapath.Change{DeleteEndpoints: []netip.Addr{outside}}, "does not exist"},
 	} {
 		if err := example(t).Apply(&test.change); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -125,11 +199,19 @@ func TestFull(t *testing.T) {
 	for name, limit := range map[string]func(*Tables){
 		"verdicts":  func(t *Tables) { t.MaxVerdicts = len(t.Verdicts) + 3 },
 		"endpoints": func(t *Tables) { t.MaxEndpoints = len(t.Endpoints) },
+		"ranges":    func(t *Tables) { t.MaxRanges = 1 },
+		"networks":  func(t *Tables) { t.MaxNetworks = len(t.Networks) },
 	} {
 		tables := example(t)
 		limit(tables)
 		before := tables.String()
-		err := tables.Apply(&datapath.Change{PutVerdicts: anyPort(2, 0, datapath.Deny), PutEndpoints: map[netip.Addr]datapath.Endpoint{outside: {Group: 16}}})
+		err := tables.Apply(&datapath.Change{
+			PutVerdicts: anyPort(2, 0, datapath.Deny), PutEndpoints: map[netip.Addr]datapath.Endpoint{outside: {Group: 16}},
+			PutRanges: map[datapath.RangeKey]datapath.Verdict{
+				{Profile: 2, Protocol: datapath.TCP, Port: 2, Bits: 15}: {}, {Profile: 2, Protocol: datapath.TCP, Port: 4, Bits: 15}: {},
+			},
+			PutNetworks: map[netip.Prefix]datapath.GroupID{netip.MustParsePrefix("10.0.0.0/8"): 16},
+		})
 		if !errors.Is(err, datapath.ErrFull) {
 			t.Errorf("%s: got %v, want ErrFull", name, err)
 		}
