@@ -80,7 +80,7 @@ func (w *world) policyTest(flows []flow) string {
 			fmt.Fprintf(&b, "  # and %d more\n", len(flows)-i)
 			break
 		}
-		fmt.Fprintf(&b, "  # %s to %s: got %s %s\n  # %s\n", f.decision.Flow.Source.Address, f.decision.Flow.Destination.Address, f.packet.Verdict,
+		fmt.Fprintf(&b, "  # %s to %s: got %s; %s\n  # %s\n", f.decision.Flow.Source.Address, f.decision.Flow.Destination.Address, f.packet.Verdict,
 			f.packet.Reason, strings.ReplaceAll(f.decision.String(), "\n", "\n  # "))
 		fmt.Fprintf(&b, "  - {from: %q, to: %q, %s, expect: %s}\n", f.from, f.to, f.portFields(), f.want())
 	}

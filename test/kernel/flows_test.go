@@ -116,13 +116,24 @@ func (q question) evaluate(read *manifest.World, set *policy.Set) ([]flow, error
 	return all, nil
 }
 
-// differing returns the flows about which packets and evaluator disagree.
+// differing returns the flows about which packets and evaluator disagree: whether they get through, or why they do not, where the datapath told.
 func differing(flows []flow) []flow {
 	var all []flow
 	for _, f := range flows {
-		if f.packet.Verdict != f.want() {
+		if f.packet.Verdict != f.want() || f.packet.Reason != "" && f.packet.Reason != f.reason() {
 			all = append(all, f)
 		}
 	}
 	return all
+}
+
+// reason is what the datapath should say of a flow that is denied: the word of the source's node, which sees the packet first, or else of the
+// destination's.
+func (f *flow) reason() string {
+	j := f.decision.Egress
+	if j.Action == policy.Accept {
+		j = f.decision.Ingress
+	}
+	ends := f.decision.Flow
+	return j.Sentence(ends.Source.Address.String(), ends.Destination.Address.String(), ends.Protocol, ends.Port)
 }

@@ -34,6 +34,7 @@ const (
 // tally counts what was probed.
 type tally struct {
 	worlds, flows, allowed, denied, changes atomic.Int64
+	reasons                                 atomic.Int64 // denied flows of which the datapath told
 	byProtocol                              [len(policy.Protocols)]atomic.Int64
 }
 
@@ -70,8 +71,8 @@ func TestRandomWorlds(t *testing.T) {
 	}
 	close(next)
 	group.Wait()
-	t.Logf("%d worlds, %d changes of them, %d flows (%d allowed, %d denied) in %s", count.worlds.Load(), count.changes.Load(), count.flows.Load(),
-		count.allowed.Load(), count.denied.Load(), time.Since(begin).Round(time.Millisecond))
+	t.Logf("%d worlds, %d changes of them, %d flows (%d allowed, %d denied, %d of these with the reason) in %s", count.worlds.Load(), count.changes.Load(),
+		count.flows.Load(), count.allowed.Load(), count.denied.Load(), count.reasons.Load(), time.Since(begin).Round(time.Millisecond))
 	count.check(t)
 }
 
@@ -84,6 +85,9 @@ func (c *tally) check(t *testing.T) {
 		if n := c.byProtocol[i].Load(); n < c.flows.Load()/20 {
 			t.Errorf("only %d flows of %s", n, policy.Protocols[i])
 		}
+	}
+	if n := c.reasons.Load(); n < c.denied.Load()/100 {
+		t.Errorf("the datapath told the reason of only %d denied flows", n)
 	}
 	if share := float64(c.denied.Load()) / float64(c.flows.Load()); share < 0.2 || share > 0.8 {
 		t.Errorf("%.0f %% of the flows are denied: the worlds are too much of one kind", 100*share)
@@ -127,6 +131,9 @@ func (c *tally) add(f *flow) {
 		if p == f.port.Protocol {
 			c.byProtocol[i].Add(1)
 		}
+	}
+	if f.packet.Reason != "" {
+		c.reasons.Add(1)
 	}
 	if f.want() == policytest.Allow {
 		c.allowed.Add(1)
