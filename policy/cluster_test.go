@@ -66,13 +66,13 @@ ingress rule 0: Accept everything from every pod of namespaces with a=b or pods 
 			{nodes: {matchExpressions: [{key: role, operator: Exists}]}}, {networks: [10.0.0.0/8, "FD00::1/8"]}]}]}`, head + `
 egress rule 0: Deny everything to every pod of namespaces with a=b or every pod of every namespace or every node or nodes with role or 10.0.0.0/8 or fd00::/8`},
 		{"protocols and ports", subject + `ingress: [{action: Accept, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 80}}}, {udp: {destinationPort: {range: {start: 5, end: 9}}}},
-			{sctp: {}}, {destinationNamedPort: web}]}]}`, head + `
-ingress rule 0: Accept TCP 80 or UDP 5-9 or SCTP or TCP "web" or UDP "web" or SCTP "web" from every pod of every namespace`},
+			{sctp: {destinationPort: {range: {start: 1, end: 65535}}}}, {destinationNamedPort: web}]}]}`, head + `
+ingress rule 0: Accept TCP 80 or UDP 5-9 or SCTP 1-65535 or TCP "web" or UDP "web" or SCTP "web" from every pod of every namespace`},
 		{"an accept rule with a domain name matches nothing, the others hold", subject + `egress: [{action: Accept, to: [{namespaces: {}}, {domainNames: [example.org]}]}, {action: Deny, to: [{namespaces: {}}]}]}`, head + `
 egress rule 0: Accept everything to nobody
 egress rule 1: Deny everything to every pod of every namespace
 problem: spec.egress[0].to[1].domainNames: domain names are not supported, because addresses are compared, not names` + nothing},
-		{"a deny rule with a domain name denies all", subject + `egress: [{action: Deny, to: [{domainNames: [example.org]}], protocols: [{tcp: {}}]}, {action: Accept, to: [{nodes: {}}]}]}`, head + `
+		{"a deny rule with a domain name denies all", subject + `egress: [{action: Deny, to: [{domainNames: [example.org]}], protocols: [{tcp: {destinationPort: {range: {start: 1, end: 65535}}}}]}, {action: Accept, to: [{nodes: {}}]}]}`, head + `
 egress rule 0: Deny everything to everybody
 egress rule 1: Accept everything to every node
 problem: spec.egress[0].to[0].domainNames: domain names are not supported, and by the API never in rules that do not accept` + everything},
@@ -82,7 +82,7 @@ problem: spec.egress[0].to[0].domainNames: domain names are not supported, and b
 		{"a peer with no field, accept", subject + `ingress: [{action: Accept, from: [{namespaces: {}}, {}]}]}`, head + `
 ingress rule 0: Accept everything from nobody
 problem: spec.ingress[0].from[1]: has none of the fields namespaces, pods, nodes, networks, domainNames that are known here` + nothing},
-		{"a peer with no field, deny", subject + `ingress: [{action: Deny, from: [{}], protocols: [{tcp: {}}]}]}`, head + `
+		{"a peer with no field, deny", subject + `ingress: [{action: Deny, from: [{}], protocols: [{tcp: {destinationPort: {range: {start: 1, end: 65535}}}}]}]}`, head + `
 ingress rule 0: Deny everything from everybody
 problem: spec.ingress[0].from[0]: has none of the fields namespaces, pods, nodes, networks, domainNames that are known here` + everything},
 		{"a peer with no field, pass", subject + `egress: [{action: Pass, to: [{networks: []}]}]}`, head + `
@@ -110,6 +110,11 @@ egress rule 0: Accept everything to nobody
 egress rule 1: Deny everything to everybody
 problem: spec.egress[0].to[0].networks[1]: "10.0.0.0/33" is no CIDR such as 10.0.0.0/8 or fd00::/8` + nothing +
 			`; spec.egress[1].to[0].networks[0]: "::ffff:10.0.0.0/104" is an IPv4-mapped IPv6 CIDR: write it as IPv4` + everything},
+		{"a protocol with no field", subject + `ingress: [{action: Accept, from: [{namespaces: {}}], protocols: [{udp: {}}]}, {action: Deny, from: [{namespaces: {}}], protocols: [{sctp: {}}]}]}`, head + `
+ingress rule 0: Accept everything from nobody
+ingress rule 1: Deny everything from everybody
+problem: spec.ingress[0].protocols[0].udp: has no destinationPort, which is the only field known here (every port is the range from 1 to 65535)` + nothing +
+			`; spec.ingress[1].protocols[0].sctp: has no destinationPort, which is the only field known here (every port is the range from 1 to 65535)` + everything},
 		{"broken ports", subject + `ingress: [{action: Accept, from: [{namespaces: {}}], protocols: [{}, {tcp: {}, udp: {}}, {tcp: {destinationPort: {}}}, {tcp: {destinationPort: {number: 70000}}},
 			{tcp: {destinationPort: {number: 1, range: {start: 1, end: 2}}}}, {tcp: {destinationPort: {range: {start: 2, end: 2}}}}, {tcp: {destinationPort: {range: {start: 0, end: 65536}}}}]}]}`, head + `
 ingress rule 0: Accept everything from nobody
@@ -124,7 +129,7 @@ problem: spec.ingress[0].protocols[0]: has none of the fields tcp, udp, sctp, de
 		{"an empty list of protocols", subject + `ingress: [{action: Accept, from: [{namespaces: {}}], protocols: []}]}`, head + `
 ingress rule 0: Accept everything from nobody
 problem: spec.ingress[0].protocols: needs at least one item: leave it out to mean every port and protocol` + nothing},
-		{"a named port beside addresses", subject + `egress: [{action: Deny, to: [{networks: [10.0.0.0/8]}], protocols: [{tcp: {}}, {destinationNamedPort: web}]}]}`, head + `
+		{"a named port beside addresses", subject + `egress: [{action: Deny, to: [{networks: [10.0.0.0/8]}], protocols: [{tcp: {destinationPort: {range: {start: 1, end: 65535}}}}, {destinationNamedPort: web}]}]}`, head + `
 egress rule 0: Deny everything to everybody
 problem: spec.egress[0].protocols[1]: the name "web" cannot stand beside peers that are networks, nodes or domainNames, which name no ports` + everything},
 		{"an unknown action denies all", subject + `ingress: [{action: Allow, from: [{namespaces: {matchLabels: {a: b}}}]}]}`, head + `
@@ -142,11 +147,11 @@ problem: spec.ingress[0].action: "Allow" is none of Accept, Deny, Pass` + everyt
 
 // A policy whose subject or tier is broken lets nothing through that it was written to forbid, and opens nothing.
 func TestFromClusterNetworkPolicyUnclear(t *testing.T) {
-	const rules = `ingress: [{action: Accept, from: [{namespaces: {}}]}, {action: Pass, from: [{namespaces: {}}]}, {action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {}}]}]}`
+	const rules = `ingress: [{action: Accept, from: [{namespaces: {}}]}, {action: Pass, from: [{namespaces: {}}]}, {action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {range: {start: 1, end: 65535}}}}]}]}`
 	const after = `
 ingress rule 0: Accept everything from nobody
 ingress rule 1: Pass everything from nobody
-ingress rule 2: Deny TCP from every pod of every namespace
+ingress rule 2: Deny TCP 1-65535 from every pod of every namespace
 problem: `
 	const consequence = "; until that is changed the policy's Deny rules hold for everybody whom it may mean, and its other rules match nothing"
 	for _, test := range []struct{ name, spec, want string }{
@@ -232,7 +237,7 @@ tier: Admin
 priority: 1
 subject: {namespaces: {}}
 ingress:
-- {name: one, action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {}}, {destinationNamedPort: web}]}
+- {name: one, action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {range: {start: 1, end: 65535}}}}, {destinationNamedPort: web}]}
 egress:
 - {name: two, action: Accept, to: [{nodes: {}}, {networks: [10.0.0.0/8, 11.0.0.0/8]}], protocols: [{udp: {destinationPort: {number: 53}}}]}
 - {name: broken, action: Pass, to: [{}]}`)

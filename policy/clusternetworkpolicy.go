@@ -107,10 +107,12 @@ func (p *cnpPort) convert(path *field.Path, found *problems) []Port {
 	return named(p.DestinationNamedPort, path)
 }
 
-// cnpDestination converts the port of a protocol; none is every port of it. "You must specify either Port or Range."
+// cnpDestination converts the port of a protocol: "You must specify either Port or Range." A protocol with no field at all (minProperties 1) is, most
+// probably, one with a field of a newer version of the API, which would have narrowed it.
 func cnpDestination(entry *field.Path, name string, protocol Protocol, port *v1alpha2.Port, found *problems) []Port {
 	if port == nil {
-		return []Port{{Protocol: protocol, Field: entry.String()}}
+		found.add(entry.Child(name), errors.New("has no destinationPort, which is the only field known here (every port is the range from 1 to 65535)"))
+		return nil
 	}
 	path := entry.Child(name, "destinationPort")
 	switch {

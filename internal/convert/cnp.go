@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"math"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -232,7 +233,8 @@ func cnpPorts(ports []policy.Port) (numbers, named []v1alpha2.ClusterNetworkPoli
 }
 
 func cnpPort(p policy.Port) v1alpha2.ClusterNetworkPolicyProtocol {
-	var port *v1alpha2.Port
+	// A protocol without a port is invalid: every port is a range.
+	port := &v1alpha2.Port{Range: &v1alpha2.PortRange{Start: 1, End: math.MaxUint16}}
 	switch {
 	case p.End > p.Number:
 		// A range of one port is invalid.

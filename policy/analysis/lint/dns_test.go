@@ -49,7 +49,7 @@ func TestAdminDNS(t *testing.T) {
 		{"accepts before", objects(shop, admin("p", "10", acceptDNS+", "+denyOthers)), ""},
 		{"passes before", objects(shop, admin("p", "10", "{action: Pass, to: [{namespaces: {}}]}, "+denyOthers)), ""},
 		{"another policy accepts before", objects(shop, admin("p", "10", denyOthers), admin("a", "5", acceptDNS)), ""},
-		{"denies only TCP", objects(shop, admin("p", "10", "{action: Deny, to: [{namespaces: {}}], protocols: [{tcp: {}}]}")), ""},
+		{"denies only TCP", objects(shop, admin("p", "10", "{action: Deny, to: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {range: {start: 1, end: 65535}}}}]}")), ""},
 		{"quarantine", objects(shop, admin("p", "10", "{action: Deny, to: [{namespaces: {}}]}")), ""},
 		{"tier Baseline", objects(shop, cnp("p", "tier: Baseline, priority: 1, subject: {namespaces: {}}, egress: ["+denyOthers+"]")), ""},
 	})

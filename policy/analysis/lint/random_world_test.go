@@ -82,7 +82,7 @@ func randomPolicy(t *rapid.T, pick func(...string) string, i int) string {
 		return pick(clusterPeer(), "{networks: [192.0.2.0/24, 192.0.2.0/25]}", "{networks: ['::/0']}", "{domainNames: [example.com]}", "{nodes: {}}")
 	}
 	protocol := func() string {
-		return pick("{tcp: {destinationPort: {number: 80}}}", "{tcp: {destinationPort: {range: {start: 80, end: 90}}}}", "{tcp: {}}", "{udp: {}}", "{destinationNamedPort: http}")
+		return pick("{tcp: {destinationPort: {number: 80}}}", "{tcp: {destinationPort: {range: {start: 80, end: 90}}}}", "{tcp: {destinationPort: {range: {start: 1, end: 65535}}}}", "{udp: {destinationPort: {range: {start: 1, end: 65535}}}}", "{destinationNamedPort: http}")
 	}
 	rule := func(peers string, peer func() string) func() string {
 		return func() string {
