@@ -239,6 +239,23 @@ func BenchmarkGreedyTenant(b *testing.B) {
 	benchmarkIsolate(b, w)
 }
 
+// BenchmarkShutTenant is an update after a namespace was isolated, while another has a policy that is too much for the tables.
+func BenchmarkShutTenant(b *testing.B) {
+	w := bigWorld(b)
+	p := &policy.Policy{Ref: policy.Ref{Kind: policy.KindNetworkPolicy, Namespace: "ns0", Name: "greedy"}, Tier: policy.NetworkPolicy,
+		Subject: policy.PodSelector{Namespace: "ns0", Pods: policy.Everything()}}
+	p.Isolates[policy.Ingress] = true
+	for i := range 100 {
+		r := policy.Rule{Action: policy.Accept, Index: i, Peers: []policy.Peer{{Network: &policy.Network{CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 18, byte(i), 0}), 24)}}}}
+		for n := range uint16(6000) {
+			r.Ports = append(r.Ports, policy.Port{Protocol: policy.TCP, Number: 1000 + 2*n})
+		}
+		p.Rules[policy.Ingress] = append(p.Rules[policy.Ingress], r)
+	}
+	w.Policies = append(w.Policies, p)
+	benchmarkIsolate(b, w)
+}
+
 // BenchmarkManyRules is the first update of a world with one policy of so many rules, all with a network and a range of their own. It grows with the
 // number of rules, not with its square.
 func BenchmarkManyRules(b *testing.B) {

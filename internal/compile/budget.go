@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -19,6 +20,7 @@ type budget struct {
 	h      *wishes
 	shut   map[*clause]string // clauses that were shut, with the reason
 	rounds int
+	parts  map[string]*profile // that were measured, by content
 }
 
 // owner is who answers for a clause: a namespace, or the clause of a cluster policy itself.
@@ -41,7 +43,7 @@ const patience = 8
 const depth = 64
 
 func newBudget(c *Compiler, h *wishes) *budget {
-	return &budget{c: c, h: h, shut: map[*clause]string{}}
+	return &budget{c: c, h: h, shut: map[*clause]string{}, parts: map[string]*profile{}}
 }
 
 // replace puts shut clauses in the place of those that are too much.
@@ -126,7 +128,7 @@ func (b *budget) shutRows(profiles map[*profile]bool, signatures *signatureSet, 
 		var wide []*clause
 		namespace := ""
 		for _, cl := range p.clauses {
-			alone := of(b.c.sizeOf(p, []*clause{cl}, signatures))
+			alone := of(b.sizeOf(p, []*clause{cl}, signatures))
 			needs[cl] += alone
 			if o := ownerOf(cl); o.clause != nil {
 				wide = append(wide, cl)
@@ -136,7 +138,7 @@ func (b *budget) shutRows(profiles map[*profile]bool, signatures *signatureSet, 
 			}
 		}
 		if namespace != "" {
-			owners[owner{namespace: namespace}] += of(b.c.size(p, signatures)) - of(b.c.sizeOf(p, wide, signatures))
+			owners[owner{namespace: namespace}] += of(b.c.size(p, signatures)) - of(b.sizeOf(p, wide, signatures))
 		}
 	}
 	return b.shutOne(owners, needs, excess, table)
@@ -199,11 +201,24 @@ func (b *budget) problems() []Problem {
 }
 
 // sizeOf is how many entries p would have if it were made of these clauses only.
-func (c *Compiler) sizeOf(p *profile, clauses []*clause, signatures *signatureSet) size {
+func (b *budget) sizeOf(p *profile, clauses []*clause, signatures *signatureSet) size {
 	if len(clauses) == 0 {
 		return size{}
 	}
-	part := &profile{direction: p.direction, clauses: clauses, ports: p.ports}
-	part.read()
-	return c.size(part, signatures)
+	key := []byte{byte(p.direction)}
+	for _, cl := range clauses {
+		key = binary.BigEndian.AppendUint32(key, cl.number)
+		if p.direction == policy.Ingress && len(cl.names) > 0 {
+			key = append(key, p.key...)
+		}
+	}
+	part := b.parts[string(key)]
+	if part == nil {
+		if part = b.c.parts[string(key)]; part == nil {
+			part = &profile{direction: p.direction, clauses: clauses, ports: p.ports}
+			part.read()
+		}
+		b.parts[string(key)] = part
+	}
+	return b.c.size(part, signatures)
 }

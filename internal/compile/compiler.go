@@ -59,6 +59,8 @@ type Compiler struct {
 
 	// Of the plan that is being made.
 	current map[string]*profile // by content: those in force, and new ones
+	spare   map[string]*profile // by content: those of the last plan that were not put in force, such as those with clauses that were shut
+	parts   map[string]*profile // by content: what budget has measured
 	inForce map[localKey]datapath.ProfileIndex
 	planned map[datapath.ProfileIndex]bool
 	pending *pending
@@ -102,6 +104,7 @@ func New(options Options) *Compiler {
 		pods:       newPods(),
 		nodes:      newNodes(),
 		lastSet:    &signatureSet{},
+		spare:      map[string]*profile{},
 		installed:  newInstalled(),
 		groupIDs:   newIDs(uint32(datapath.FirstGroup), math.MaxUint32),
 		profileIDs: newIDs(1, uint32(datapath.MaxProfileID)),

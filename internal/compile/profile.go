@@ -62,6 +62,10 @@ func (c *Compiler) profileOf(d policy.Direction, pod *policy.Pod, selecting []*c
 	if found := c.current[string(key)]; found != nil {
 		return found
 	}
+	if found := c.spare[string(key)]; found != nil {
+		c.adopt(found)
+		return found
+	}
 	made.key = string(key)
 	made.read()
 	c.adopt(made)

@@ -131,9 +131,15 @@ func (c *Compiler) forget(live map[*profile]bool) {
 		known[p] = true
 	}
 	maps.Copy(known, live)
+	for _, p := range c.spare {
+		known[p] = true
+	}
 	c.clauses.keep(c.policies, known)
 	c.selectors.keep(c.clauses.byKey)
 	signatures := c.signaturesInUse()
+	for _, p := range c.parts {
+		known[p] = true
+	}
 	rows := map[*row]bool{}
 	for p := range known {
 		for _, r := range p.written {

@@ -32,6 +32,11 @@ func (c *Compiler) Update(w *World) *Plan {
 // begin forgets the last plan and finds out what is in force.
 func (c *Compiler) begin() {
 	c.pending = nil
+	for key, p := range c.current {
+		if c.installed.profiles[p.id] != p {
+			c.spare[key] = p
+		}
+	}
 	c.current = map[string]*profile{}
 	for p := range c.installed.live() {
 		c.current[p.key] = p
@@ -69,6 +74,7 @@ func (c *Compiler) choose(w *World, h *wishes) {
 		}
 	}
 	h.problems = append(h.problems, b.problems()...)
+	c.spare, c.parts = map[string]*profile{}, b.parts
 }
 
 // profile gives every local pod the profiles of the clauses that select it.
