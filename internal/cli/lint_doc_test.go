@@ -33,32 +33,3 @@ func TestLintDoc(t *testing.T) {
 		t.Errorf("docs/lint.md does not name the annotation %s", lintAnnotation)
 	}
 }
-
-// The example of docs/lint.md, with the files of testdata/lint-doc.
-func TestLintDocExample(t *testing.T) {
-	data, err := os.ReadFile("../../docs/lint.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(data), "\n    $ hedgerow ")
-	command, rest, _ := strings.Cut(rest, "\n")
-	if !found {
-		t.Fatal("docs/lint.md has no example")
-	}
-	var want strings.Builder
-	for line := range strings.Lines(rest) {
-		text, indented := strings.CutPrefix(line, "    ")
-		if !indented {
-			break
-		}
-		want.WriteString(text)
-	}
-	t.Chdir("testdata/lint-doc")
-	var out, talk strings.Builder
-	if code := Run(strings.NewReader(""), &out, &talk, words(command)...); code != exitNo || talk.Len() > 0 {
-		t.Errorf("hedgerow %s: exit code %d, want %d\n%s", command, code, exitNo, talk.String())
-	}
-	if diff := cmp.Diff(want.String(), out.String()); diff != "" {
-		t.Errorf("hedgerow %s (-docs +got):\n%s", command, diff)
-	}
-}
