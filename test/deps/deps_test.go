@@ -51,6 +51,10 @@ var rules = []rule{
 
 	{of: "internal/datapath", forbid: []string{clientGo, "policy", "api", "internal/compile", "internal/cluster", "internal/agent"},
 		because: "the kernel's tables know no policies, pods or selectors"},
+	{of: "internal/manifest", forbid: []string{clientGo, "internal"}, except: []string{"internal/manifest"},
+		because: "it reads manifests for people without a cluster, and for agents"},
+	{of: "internal/controller", forbid: []string{"internal/compile", "internal/datapath", "internal/agent"},
+		because: "it writes what policies mean into their status, once per cluster: nodes are none of its business"},
 	{of: "internal/cluster", forbid: []string{"internal/compile", "internal/datapath", "internal/agent"},
 		because: "data flows one way: the world knows nothing of what is made of it"},
 	{of: "api", forbid: []string{"policy", "internal", clientGo},
