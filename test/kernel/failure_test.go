@@ -6,23 +6,30 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hedgerow-net/hedgerow/internal/policytest"
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// shrunk counts the worlds that were made smaller. It takes time, and the first few are enough.
-var shrunk atomic.Int32
+// failures counts the worlds that failed. After some of them no more are probed: each takes time, because nothing comes where something should.
+var failures atomic.Int32
 
-// report prints a world that fails as one file that replays it, after making it smaller.
+const (
+	enough = 5
+	// shrinkTime is how long a world is made smaller.
+	shrinkTime = 20 * time.Second
+)
+
+// report prints a world that fails as one file that replays it; the first one is made smaller before.
 func report(t *testing.T, w *world, differing []flow) {
-	found := len(differing)
+	found, first := len(differing), failures.Add(1) == 1
 	history := "It fails on fresh nodes, too."
 	if again, err := w.afresh(differing); err != nil {
 		history = fmt.Sprintf("On fresh nodes: %v.", err)
 	} else if len(again) == 0 {
 		history = "On fresh nodes it does not fail: what was in force before matters."
-	} else if differing = again; shrunk.Add(1) <= 3 {
+	} else if differing = again; first {
 		differing = w.shrink(differing)
 	}
 	text, err := w.manifests()
@@ -56,9 +63,10 @@ func (w *world) afresh(flows []flow) ([]flow, error) {
 	return differing(flows), err
 }
 
-// shrink leaves out every policy without which there still is disagreement about some of the flows, and returns those.
+// shrink leaves out policies without which there still is disagreement about some of the flows, and returns those.
 func (w *world) shrink(flows []flow) []flow {
-	for i := len(w.policies) - 1; i >= 0; i-- {
+	begin := time.Now()
+	for i := len(w.policies) - 1; i >= 0 && time.Since(begin) < shrinkTime; i-- {
 		all := w.policies
 		w.policies = append(append([]object{}, all[:i]...), all[i+1:]...)
 		if left, err := w.afresh(flows); err == nil && len(left) > 0 {
