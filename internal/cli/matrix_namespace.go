@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hedgerow-net/hedgerow/internal/manifest"
+	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
 
 func namespaceNames(w *manifest.World) []string {
@@ -21,13 +22,9 @@ func namespaceNames(w *manifest.World) []string {
 func checkNamespaces(w *manifest.World, namespaces []string) error {
 	all := namespaceNames(w)
 	for _, name := range namespaces {
-		if slices.Contains(all, name) {
-			continue
+		if !slices.Contains(all, name) {
+			return fmt.Errorf("there is no namespace %s in the manifests%s", name, nearest.DidYouMean(name, all))
 		}
-		if near := manifest.Nearest(name, all); near != "" {
-			return fmt.Errorf("there is no namespace %s in the manifests; did you mean %q?", name, near)
-		}
-		return fmt.Errorf("there is no namespace %s in the manifests", name)
 	}
 	return nil
 }

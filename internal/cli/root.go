@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hedgerow-net/hedgerow/internal/manifest"
+	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
 
 // The groups of the help.
@@ -89,10 +89,7 @@ func knownCommand(c *cobra.Command, got []string) error {
 	for _, below := range c.Commands() {
 		known = append(known, below.Name())
 	}
-	if near := manifest.Nearest(got[0], known); near != "" {
-		return usageError(c, "unknown command %q; did you mean %q?", got[0], near)
-	}
-	return usageError(c, "unknown command %q", got[0])
+	return usageError(c, "unknown command %q%s", got[0], nearest.DidYouMean(got[0], known))
 }
 
 // usageError says what is wrong with a command line, and where to read how it should be.

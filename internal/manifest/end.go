@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/hedgerow-net/hedgerow/policy"
+	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
 
 // End is what the name of one end of a flow stands for.
@@ -66,7 +67,7 @@ func (w *World) somewhere(name string) string {
 
 // notFound is the error about a name that nothing bears.
 func notFound(what, name string, all []string) error {
-	hint := didYouMean(name, all)
+	hint := nearest.DidYouMean(name, all)
 	if hint == "" && len(all) == 0 {
 		hint = "; there are none"
 	}
@@ -136,7 +137,7 @@ func workloadKind(text string) (WorkloadKind, error) {
 		}
 		known = append(known, low, k.Short)
 	}
-	return WorkloadKind{}, fmt.Errorf("%q is no kind that can be an end of a flow%s", text, didYouMean(text, known))
+	return WorkloadKind{}, fmt.Errorf("%q is no kind that can be an end of a flow%s", text, nearest.DidYouMean(text, known))
 }
 
 func (w *World) serviceEnd(text, namespace, name string) (*End, error) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hedgerow-net/hedgerow/policy"
+	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
 
 // Port is the port that a question is about.
@@ -217,7 +218,7 @@ func namedAt(destination policy.End, port Port) (Port, string, error) {
 		}
 		all = append(all, named.Name+"/"+named.Protocol.String())
 	}
-	return port, "", fmt.Errorf("pod %s has no %s port named %s%s", destination.Pod, port.Protocol, port.Name, didYouMean(port.String(), all))
+	return port, "", fmt.Errorf("pod %s has no %s port named %s%s", destination.Pod, port.Protocol, port.Name, nearest.DidYouMean(port.String(), all))
 }
 
 // ByFamily returns the flow once for each address family that both of its ends have, with the first address of that family at each end. Ends

@@ -14,6 +14,7 @@ import (
 	apiv1alpha2 "sigs.k8s.io/network-policy-api/apis/v1alpha2"
 
 	"github.com/hedgerow-net/hedgerow/api/net/v1alpha1"
+	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
 
 // kind is a kind of object that policies look at.
@@ -94,7 +95,7 @@ func kindOf(apiVersion, name string) (k *kind, problem string) {
 // meantOneOf tells an old or misspelt version of a known API from the API of somebody else with a kind of the same name.
 func meantOneOf(apiVersion string, known []string) bool {
 	group, _, _ := strings.Cut(apiVersion, "/")
-	return group == formerGroup || Nearest(apiVersion, known) != "" || slices.ContainsFunc(known, func(k string) bool {
+	return group == formerGroup || nearest.Name(apiVersion, known) != "" || slices.ContainsFunc(known, func(k string) bool {
 		g, _, hasGroup := strings.Cut(k, "/")
 		return g == group || !hasGroup && !strings.Contains(apiVersion, "/")
 	})

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
+
+	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
 
 // objectName is what must be unique among objects.
@@ -70,7 +72,7 @@ func kindIn(file string, v *value) (schema.GroupVersionKind, error) {
 // meant names the field that seems to have been written in place of the one that is missing.
 func meant(v *value, name string) string {
 	for _, f := range v.fields {
-		if Nearest(f.name, []string{name}) != "" {
+		if nearest.Name(f.name, []string{name}) != "" {
 			return fmt.Sprintf("; did you mean %q to be %q?", shorten(f.name), name)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
 
 // shapes holds the fields of struct types, by their names in JSON.
@@ -106,7 +108,7 @@ func (c check) unknown(f fieldValue, path string, known []string) error {
 	if path != "" {
 		in = " in " + path
 	}
-	hint := didYouMean(f.name, known)
+	hint := nearest.DidYouMean(f.name, known)
 	if hint == "" && len(known) <= 12 {
 		slices.Sort(known)
 		hint = "; the fields here are " + strings.Join(known, ", ")

@@ -32,14 +32,3 @@ func TestScalarsAreReadAsByKubectl(t *testing.T) {
 		}
 	}
 }
-
-func TestNearest(t *testing.T) {
-	for _, test := range []struct{ name, want string }{
-		{"form", "from"}, {"fron", "from"}, {"From", "from"}, {"frm", "from"}, {"ports", "ports"}, {"port", "ports"}, {"namespaceSelecter", "namespaceSelector"},
-		{"egress", ""}, {"", ""}, {"x", ""},
-	} {
-		if got := Nearest(test.name, []string{"ports", "from", "namespaceSelector"}); got != test.want {
-			t.Errorf("nearest to %q is %q, want %q", test.name, got, test.want)
-		}
-	}
-}

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/hedgerow-net/hedgerow/internal/manifest"
+	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
 
 // documents returns the YAML documents of a file. JSON is YAML too.
@@ -77,8 +78,8 @@ func objectOf(file, path string, n *yaml.Node, allowed []string) (*object, error
 
 // meant ends a message about a word that is not known.
 func meant(word string, known []string) string {
-	if near := manifest.Nearest(word, known); near != "" {
-		return fmt.Sprintf("; did you mean %q?", near)
+	if hint := nearest.DidYouMean(word, known); hint != "" {
+		return hint
 	}
 	return "; it is none of " + strings.Join(known, ", ")
 }

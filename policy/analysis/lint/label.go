@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 
 	"github.com/hedgerow-net/hedgerow/policy"
+	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
 
 // mismatch says why a selector matches none of some label sets.
@@ -53,7 +54,7 @@ func explainOne(r labels.Requirement, noun string, sets []map[string]string) mis
 	m := mismatch{why: fmt.Sprintf("no %s has %s", noun, r.String())}
 	there := valuesOf(sets, r.Key())
 	for _, value := range values {
-		if n := nearest(value, there); n != "" {
+		if n := nearest.Name(value, there); n != "" {
 			m.near = r.Key() + "=" + n
 			return m
 		}
@@ -76,7 +77,7 @@ func nearKey(key string, values []string, sets []map[string]string) string {
 			}
 		}
 	}
-	near := nearest(key, keys)
+	near := nearest.Name(key, keys)
 	if near == "" {
 		near = sameEnding(key, keys)
 	}

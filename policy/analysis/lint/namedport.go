@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hedgerow-net/hedgerow/policy"
+	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
 
 // namedPorts finds named ports that none of the destination pods has. A name means, for each pod, its own container port of that name and protocol.
@@ -52,7 +53,7 @@ func nameAdvice(pods []*policy.Pod, port policy.Port) string {
 			}
 		}
 	}
-	if near := nearest(port.Name, names); near != "" {
+	if near := nearest.Name(port.Name, names); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return "give the container port that name, or use its number"

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/hedgerow-net/hedgerow/policy"
+	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
 
 // unknownNamespaces finds namespaces that are named, and that nothing else speaks of.
@@ -39,7 +40,7 @@ func (v *view) unknownNamespaces() []Finding {
 
 func (v *view) unknown(p *policy.Policy, field, name, verb string) Finding {
 	advice := "correct the name, or add its Namespace to the manifests"
-	if near := nearest(name, v.names()); near != "" {
+	if near := nearest.Name(name, v.names()); near != "" {
 		advice = fmt.Sprintf("did you mean %s?", near)
 	}
 	return Finding{Ref: p.Ref, Field: field, Message: fmt.Sprintf("%s %s namespace %s, which is not in the manifests", p.Ref, verb, name), Advice: advice}
@@ -72,7 +73,7 @@ func (v *view) unknownNames(s policy.Selector) []string {
 			continue
 		}
 		for _, name := range slices.Sorted(slices.Values(r.ValuesUnsorted())) {
-			if !v.exists(name) && (len(v.Written) > 0 || nearest(name, v.names()) != "") {
+			if !v.exists(name) && (len(v.Written) > 0 || nearest.Name(name, v.names()) != "") {
 				unknown = append(unknown, name)
 			}
 		}

@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"fmt"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,19 +61,5 @@ func TestImplies(t *testing.T) {
 				t.Errorf("implies(%s, %s) = %v, want %v", a, b, got, want)
 			}
 		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	candidates := []string{"backend", "frontend", "db", "api-v1", "cache"}
-	for _, test := range []struct{ word, want string }{
-		{"bakcend", "backend"}, {"front-end", "frontend"}, {"Backend", "backend"}, {"dv", "db"}, {"api-v2", "api-v1"},
-		{"backend", ""}, {"payments", ""}, {"x", ""}, {"web", ""}, {"", ""},
-	} {
-		t.Run(fmt.Sprintf("%q", test.word), func(t *testing.T) {
-			if got := nearest(test.word, candidates); got != test.want {
-				t.Errorf("nearest(%q) = %q, want %q", test.word, got, test.want)
-			}
-		})
 	}
 }
