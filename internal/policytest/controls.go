@@ -26,25 +26,25 @@ type controls struct {
 func newControls() *controls { return &controls{map[server]bool{}, map[[2]string]bool{}} }
 
 // show notes what the cases of a test that expect Allow show to be there.
-func (s *controls) show(all []asked) {
+func (c *controls) show(all []asked) {
 	for _, a := range all {
 		if a.Expect != Allow {
 			continue
 		}
-		s.written[[2]string{a.To.Value, a.portWords()}] = true
+		c.written[[2]string{a.To.Value, a.portWords()}] = true
 		for _, f := range a.flows {
-			s.servers[serverOf(f.decision.Flow)] = true
+			c.servers[serverOf(f.decision.Flow)] = true
 		}
 	}
 }
 
 // warn tells of cases of a test that expect Deny although no case of any test shows that anybody reaches that destination on that port: they
 // would pass as well if the name or the port were wrong.
-func (s *controls) warn(t *Test, all []asked, warn func(string)) {
+func (c *controls) warn(t *Test, all []asked, warn func(string)) {
 	warned := map[[2]string]bool{}
 	for _, a := range all {
 		what := [2]string{a.To.Value, a.portWords()}
-		if a.Expect != Deny || warned[what] || s.written[what] || s.hasServer(&a) {
+		if a.Expect != Deny || warned[what] || c.written[what] || c.hasServer(&a) {
 			continue
 		}
 		warned[what] = true
@@ -53,9 +53,9 @@ func (s *controls) warn(t *Test, all []asked, warn func(string)) {
 	}
 }
 
-func (s *controls) hasServer(a *asked) bool {
+func (c *controls) hasServer(a *asked) bool {
 	for _, f := range a.flows {
-		if s.servers[serverOf(f.decision.Flow)] {
+		if c.servers[serverOf(f.decision.Flow)] {
 			return true
 		}
 	}

@@ -68,7 +68,7 @@ func (r *run) positions(reason policy.Reason) []manifest.Position {
 	switch reason.Cause {
 	case policy.CauseRule:
 		if object := r.world.ObjectOf(reason.Policy); object != nil {
-			at = append(at, object.At(fieldOf(object.Policy, reason)))
+			at = append(at, object.At(reason.Field))
 		}
 	case policy.CauseIsolated:
 		for _, ref := range reason.Isolating {
@@ -78,14 +78,4 @@ func (r *run) positions(reason policy.Reason) []manifest.Position {
 		}
 	}
 	return at
-}
-
-// fieldOf is where the rule that decided stands in its object.
-func fieldOf(p *policy.Policy, reason policy.Reason) string {
-	for _, rule := range p.Rules[reason.Direction] {
-		if rule.Index == reason.Rule {
-			return rule.Field
-		}
-	}
-	return ""
 }

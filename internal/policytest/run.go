@@ -9,7 +9,7 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// Packets sends real packets. Package probe has the one that does.
+// Packets sends real packets. Nodes does.
 type Packets interface {
 	// Send puts a world in force and sends every flow. expected are the evaluator's verdicts, so that it knows which answers to wait for.
 	Send(ctx context.Context, w *manifest.World, flows []policy.Flow, expected []policy.Action) ([]Packet, error)
