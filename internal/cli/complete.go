@@ -16,7 +16,7 @@ func completeEnds(paths *[]string) cobra.CompletionFunc {
 		if len(args) > 1 || len(*paths) == 0 || slices.Contains(*paths, "-") {
 			return nil, none
 		}
-		w, err := files{paths: *paths}.read()
+		w, err := manifest.Read(*paths, nil)
 		if err != nil {
 			return nil, none
 		}

@@ -54,17 +54,15 @@ Exit code: 0 no finding, 1 findings, 2 the command line or a manifest is wrong.`
 }
 
 func runLint(c *cobra.Command, paths []string, form *format, disable []string) error {
-	if len(paths) == 0 {
-		return usageError(c, "--filename (-f) is missing: which manifests?")
-	}
 	disabled, err := parseCodes(disable)
 	if err != nil {
 		return usageError(c, "--disable: %w", err)
 	}
-	m, err := files{paths: paths, stdin: c.InOrStdin()}.read()
+	m, err := readWorld(c, paths)
 	if err != nil {
 		return err
 	}
+	warn(c, m.ForeignPolicies()) // the other warnings are findings
 	w := lintWorld(m)
 	if len(w.Policies) > 0 && !w.HasWorkloads() {
 		fmt.Fprintln(c.ErrOrStderr(), "there are no workloads in these manifests: what selects nothing is not looked for")

@@ -35,7 +35,7 @@ func completeNamespaces(paths *[]string) cobra.CompletionFunc {
 		if len(*paths) == 0 || slices.Contains(*paths, "-") {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		w, err := files{paths: *paths}.read()
+		w, err := manifest.Read(*paths, nil)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

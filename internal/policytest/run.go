@@ -60,7 +60,9 @@ func runTest(ctx context.Context, t *Test, o *Options) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	warnOfProblems(w, o.Warn)
+	for _, warning := range w.Warnings() {
+		o.Warn(warning)
+	}
 	r := &run{world: w, set: w.Set(), ends: map[string]*manifest.End{}}
 	for i := range t.Cases {
 		if i%1000 == 0 {
@@ -74,18 +76,6 @@ func runTest(ctx context.Context, t *Test, o *Options) (*run, error) {
 		return r, nil
 	}
 	return r, r.send(ctx, t, o)
-}
-
-// warnOfProblems tells what in the policies fails closed.
-func warnOfProblems(w *manifest.World, warn func(string)) {
-	for _, object := range w.Objects {
-		if object.Policy == nil {
-			continue
-		}
-		for _, p := range object.Policy.Problems {
-			warn(fmt.Sprintf("%s: warning: %s: %s", object.At(p.Field), object.Policy.Ref, p))
-		}
-	}
 }
 
 // run is one test on its way.
