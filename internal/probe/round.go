@@ -16,6 +16,8 @@ import (
 const (
 	// patience is how long a probe that should pass may take. Only a wrong verdict, or a machine that does nothing else, makes one wait so long.
 	patience = 10 * time.Second
+	// silence is how long nothing that should pass may come, once something has.
+	silence = 5 * time.Second
 	// blind is how long all probes have when nobody knows which should pass.
 	blind = 2 * time.Second
 	// grace is the least time that probes which should not pass have after the last that should has. Their packets left at the same time.
@@ -30,6 +32,7 @@ const (
 type round struct {
 	homes    map[netip.Addr]*space
 	poll     int
+	events   [256]unix.EpollEvent
 	handlers map[int]func()
 	probes   []*probe
 	byID     map[uint16]*probe // ICMP and SCTP
@@ -161,7 +164,6 @@ func (r *round) callOne(p *probe) error {
 
 // run serves everybody until all is decided or the time is over.
 func (r *round) run(ctx context.Context) error {
-	events := make([]unix.EpollEvent, 256)
 	resend := time.Now().Add(again)
 	for closing := false; ; {
 		if err := ctx.Err(); err != nil {
@@ -174,20 +176,33 @@ func (r *round) run(ctx context.Context) error {
 			resend = time.Now().Add(again)
 		}
 		left := time.Until(r.end())
-		if left <= 0 {
+		handled, err := r.handle(min(left, time.Until(resend)))
+		if err != nil {
+			return err
+		}
+		// A process that was kept waiting looks at what has come meanwhile before it gives up.
+		if left <= 0 && handled == 0 {
 			return nil
 		}
-		left = min(left, time.Until(resend)+time.Millisecond)
-		n, err := unix.EpollWait(r.poll, events, int(left.Milliseconds())+1)
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("probe: wait for answers: %w", err)
-		}
-		for i := range max(n, 0) {
-			if handle := r.handlers[int(events[i].Fd)]; handle != nil {
-				handle()
-			}
+	}
+}
+
+// handle waits for sockets that have something to say, at most this long, and serves them. It returns how many there were.
+func (r *round) handle(wait time.Duration) (int, error) {
+	milliseconds := 0
+	if wait > 0 {
+		milliseconds = int(wait.Milliseconds()) + 1
+	}
+	n, err := unix.EpollWait(r.poll, r.events[:], milliseconds)
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return 0, fmt.Errorf("probe: wait for answers: %w", err)
+	}
+	for i := range max(n, 0) {
+		if handle := r.handlers[int(r.events[i].Fd)]; handle != nil {
+			handle()
 		}
 	}
+	return n, nil
 }
 
 // end is when the round ends as things are.
@@ -201,6 +216,8 @@ func (r *round) end() time.Time {
 		return time.Time{}
 	case r.blindly:
 		return r.begin.Add(blind)
+	case r.open > 0 && r.last.After(r.begin) && r.last.Sub(r.begin) < patience-silence:
+		return r.last.Add(silence)
 	case r.open > 0:
 		return r.begin.Add(patience)
 	}
