@@ -46,10 +46,8 @@ Exit code: 0 no finding, 1 findings, 2 the command line or a manifest is wrong.`
 	form = outputFlag(c, "text", "json")
 	c.Flags().StringSliceVar(&disable, "disable", nil, "codes to leave out, such as HR003 (may be given several times)")
 	c.Flags().BoolVar(&codes, "codes", false, "list all codes, and check nothing")
-	complete := cobra.FixedCompletions(codeCompletions(), cobra.ShellCompDirectiveNoFileComp)
-	if err := c.RegisterFlagCompletionFunc("disable", complete); err != nil {
-		panic(fmt.Sprintf("hedgerow: the flag that was just added is missing: %v", err)) // broken invariant of cobra
-	}
+	c.ValidArgsFunction = cobra.NoFileCompletions
+	completeFlag(c, "disable", cobra.FixedCompletions(codeCompletions(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

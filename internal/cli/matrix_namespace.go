@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/spf13/cobra"
-
 	"github.com/hedgerow-net/hedgerow/internal/manifest"
 	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
@@ -27,25 +25,4 @@ func checkNamespaces(w *manifest.World, namespaces []string) error {
 		}
 	}
 	return nil
-}
-
-// completeNamespaces offers the namespaces of the manifests of -f; nothing where they cannot be read.
-func completeNamespaces(paths *[]string) cobra.CompletionFunc {
-	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(*paths) == 0 || slices.Contains(*paths, "-") {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		w, err := manifest.Read(*paths, nil)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return namespaceNames(w), cobra.ShellCompDirectiveNoFileComp
-	}
-}
-
-// completeFlag says how the values of a flag, which the command must have, are completed.
-func completeFlag(c *cobra.Command, name string, complete cobra.CompletionFunc) {
-	if err := c.RegisterFlagCompletionFunc(name, complete); err != nil {
-		panic(fmt.Sprintf("hedgerow: the flag that was just added is missing: %v", err)) // broken invariant of cobra
-	}
 }

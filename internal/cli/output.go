@@ -33,10 +33,7 @@ func (f *format) Type() string { return strings.Join(f.allowed, "|") }
 func outputFlag(c *cobra.Command, formats ...string) *format {
 	f := &format{name: formats[0], allowed: formats}
 	c.Flags().VarP(f, "output", "o", "form of the answer")
-	complete := cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)
-	if err := c.RegisterFlagCompletionFunc("output", complete); err != nil {
-		panic(fmt.Sprintf("hedgerow: the flag that was just added is missing: %v", err)) // broken invariant of cobra
-	}
+	completeFlag(c, "output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	return f
 }
 

@@ -11,9 +11,7 @@ import (
 // filenameFlag adds -f, which may be given several times, to a command.
 func filenameFlag(c *cobra.Command, usage string) *[]string {
 	paths := c.Flags().StringArrayP("filename", "f", nil, usage)
-	if err := c.MarkFlagFilename("filename", "yaml", "yml", "json"); err != nil {
-		panic(fmt.Sprintf("hedgerow: the flag that was just added is missing: %v", err)) // broken invariant of cobra
-	}
+	completeFlag(c, "filename", cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt))
 	return paths
 }
 
