@@ -2,9 +2,13 @@ package compile
 
 import (
 	"fmt"
+	"math/rand"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
 	"github.com/hedgerow-net/hedgerow/internal/datapath/datapathtest"
@@ -132,5 +136,77 @@ func TestBudgetOfClusterPolicies(t *testing.T) {
 		c.expect("accepts too much", true, true, []string{"ClusterNetworkPolicy wide"}, modest, greedy, wide(policy.Accept))
 		c.expect("denies too much", false, false, []string{"it denies everything"}, modest, greedy, wide(policy.Deny))
 		c.expect("is gone", true, true, nil, modest, greedy)
+	}
+}
+
+// TestCramped goes through random worlds with too little room for some of them. After every write every flow is judged as before or as by a compiler
+// with the same limits that sees the new world first; at the end as by that, and no table is larger than it may be.
+func TestCramped(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := Options{MaxRules: 12, MaxVerdicts: rapid.IntRange(30, 200).Draw(t, "verdicts"), MaxRanges: rapid.IntRange(1, 40).Draw(t, "ranges"), MaxNetworks: rapid.IntRange(6, 12).Draw(t, "networks")}
+		j := &judge{t: t, compiler: New(o), tables: datapathtest.New(), all: flows(usualPorts...)}
+		j.random = rand.New(rand.NewSource(rapid.Int64().Draw(t, "order")))
+		w := newRandomWorld(t)
+		j.start(w.world())
+		for range rapid.IntRange(1, 3).Draw(t, "worlds") {
+			w.edits()
+			fresh := &judge{t: t, compiler: New(o), tables: datapathtest.New()}
+			freshPlan := fresh.start(w.world())
+			j.choose()
+			fresh.flows = j.flows
+			next := fresh.current()
+			plan := j.compiler.Update(w.world())
+			j.apply(plan, j.current(), next, false)
+			for i, now := range j.current() {
+				if now != next[i] {
+					j.fail(w.world(), j.flows[i], "got %+v, from scratch %+v", now, next[i])
+				}
+				got, want := j.tables.Judge(j.flows[i]), fresh.tables.Judge(j.flows[i])
+				for _, pair := range [][2]datapath.Verdict{{got.Egress, want.Egress}, {got.Ingress, want.Ingress}} {
+					if diff := cmp.Diff(freshPlan.Reasons[pair[1].Rule], plan.Reasons[pair[0].Rule]); diff != "" {
+						j.fail(w.world(), j.flows[i], "reason (-from scratch +got):\n%s", diff)
+					}
+				}
+			}
+			if rapid.Bool().Draw(t, "sweep") {
+				j.sweep()
+				if diff := cmp.Diff(sizes(fresh.tables), sizes(j.tables)); diff != "" {
+					t.Fatalf("sizes of tables (-fresh +swept):\n%s", diff)
+				}
+			}
+		}
+	})
+}
+
+// TestShutProfileComesBack: a profile whose clause was shut is measured at every update, and remembered over a sweep; when there is room for it
+// again, its verdicts still have their reasons.
+func TestShutProfileComesBack(t *testing.T) {
+	c := newCrampedTables(t, Options{MaxVerdicts: 150, MaxRules: 12})
+	ports := func(p *policy.Policy, n uint16) *policy.Policy {
+		for port := range n {
+			p.Rules[policy.Ingress][0].Ports = append(p.Rules[policy.Ingress][0].Ports, policy.Port{Protocol: policy.TCP, Number: 1000 + 2*port})
+		}
+		return p
+	}
+	modest, greedy, large := c.allow("modest", 80), ports(c.allow("greedy", 80), 100), ports(c.allow("modest", 80), 60)
+	large.Rules[policy.Ingress][0].Name = "large"
+	c.expect("no room for both", true, false, []string{"NetworkPolicy a/greedy"}, large, greedy)
+	for plan := c.compiler.Sweep(); !plan.Empty(); plan = c.compiler.Sweep() {
+		if err := c.tables.Apply(&plan.Changes[0]); err != nil {
+			t.Fatal(err)
+		}
+		commit(c.compiler, plan)
+	}
+	plan := c.compiler.Update(c.world(c.pods, modest, greedy))
+	for i := range plan.Changes {
+		if err := c.tables.Apply(&plan.Changes[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []string{"modest", "greedy"} {
+		f := datapathtest.Flow{Source: c.friend.Addresses[0], Destination: c.pods[i].Addresses[0], Protocol: datapath.TCP, Port: 80}
+		if got := plan.Reasons[c.tables.Judge(f).Ingress.Rule]; got.Policy.Name != want || got.Action != policy.Accept {
+			t.Errorf("to %s: reason %+v", want, got)
+		}
 	}
 }

@@ -305,9 +305,16 @@ func (j *judge) finish(world *World) {
 }
 
 func sizes(t *datapathtest.Tables) map[string]int {
+	groups := map[datapath.GroupID]bool{}
+	for _, g := range t.Networks {
+		groups[g] = true
+	}
+	for _, e := range t.Endpoints {
+		groups[e.Group] = true
+	}
 	return map[string]int{
 		"endpoints": len(t.Endpoints), "networks": len(t.Networks), "profiles": len(t.Profiles), "interfaces": len(t.Interfaces), "verdicts": len(t.Verdicts),
-		"ranges": len(t.Ranges),
+		"ranges": len(t.Ranges), "groups": len(groups),
 	}
 }
 
