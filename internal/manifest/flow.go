@@ -67,6 +67,15 @@ func ParsePort(port, protocol string) (Port, error) {
 	return p, nil
 }
 
+// ParsePortProtocol reads PORT[/PROTOCOL] or ICMP, which people write as one word, as ParsePort does.
+func ParsePortProtocol(text string) (Port, error) {
+	if strings.EqualFold(text, "ICMP") {
+		return ParsePort("", text)
+	}
+	port, protocol, _ := strings.Cut(text, "/")
+	return ParsePort(port, protocol)
+}
+
 // isPortName follows RFC 6335, section 5.1, as far as it tells a name from a slip of the pen. Service ports may be longer than container ports.
 func isPortName(text string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyz"
@@ -87,11 +96,7 @@ func SplitTarget(text string) (to string, port *Port, err error) {
 	if strings.Count(to, ":") > 0 && !strings.HasPrefix(to, "[") {
 		return "", nil, fmt.Errorf("%q: an IPv6 address with a port is written [ADDRESS]:PORT", text)
 	}
-	number, protocol, _ := strings.Cut(rest, "/")
-	if strings.EqualFold(rest, "ICMP") {
-		number, protocol = "", "ICMP"
-	}
-	p, err := ParsePort(number, protocol)
+	p, err := ParsePortProtocol(rest)
 	if err != nil {
 		return "", nil, fmt.Errorf("%q: %w", text, err)
 	}
