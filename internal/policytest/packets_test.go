@@ -192,3 +192,27 @@ func TestControl(t *testing.T) {
 		t.Errorf("without the control: %v", err)
 	}
 }
+
+// TestExamples: packets answer the tests of all examples as they expect.
+func TestExamples(t *testing.T) {
+	tests, err := Read([]string{"../../examples"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes, err := NewNodes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nodes.Close()
+	report, err := Run(context.Background(), tests, Options{Packets: nodes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if passed, failed := report.Count(); passed < 50 || failed != 0 {
+		var text strings.Builder
+		if err := report.WriteText(&text, false); err != nil {
+			t.Fatal(err)
+		}
+		t.Errorf("%d passed, %d failed:\n%s", passed, failed, &text)
+	}
+}
