@@ -3,9 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
-	"strings"
 )
 
 // Tier is a layer of policies. Tiers are evaluated in their order; the first that decides wins.
@@ -137,31 +135,6 @@ func (p Port) String() string {
 // Includes reports whether the port number is in the set. Not for a port with a Name.
 func (p Port) Includes(number uint16) bool {
 	return p.Number == 0 || number == p.Number || p.Number < number && number <= p.End
-}
-
-// Network is a set of addresses, wherever they are: also those of pods and nodes.
-type Network struct {
-	CIDR netip.Prefix // masked
-	// Except are parts of CIDR that do not belong to the set. Masked.
-	Except []netip.Prefix
-}
-
-// Contains reports whether the address belongs to the set.
-func (n *Network) Contains(a netip.Addr) bool {
-	return n.CIDR.Contains(a) && !slices.ContainsFunc(n.Except, func(e netip.Prefix) bool { return e.Contains(a) })
-}
-
-// String returns the canonical form: equal strings are equal sets.
-func (n *Network) String() string {
-	if len(n.Except) == 0 {
-		return n.CIDR.String()
-	}
-	texts := make([]string, len(n.Except))
-	for i, e := range n.Except {
-		texts[i] = e.String()
-	}
-	slices.Sort(texts)
-	return n.CIDR.String() + " except " + strings.Join(slices.Compact(texts), ", ")
 }
 
 // Peer is a set of possible other ends of a flow. At most one of Pods, Network and Nodes is set; a Peer with none matches nothing.

@@ -204,7 +204,7 @@ func cnpPeers(namespace string, to []networkingv1.NetworkPolicyPeer, model []pol
 	for i := range to {
 		switch peer := &to[i]; {
 		case peer.IPBlock != nil:
-			for _, p := range without(model[i].Network) {
+			for _, p := range model[i].Network.Prefixes() {
 				cidrs = append(cidrs, v1alpha2.CIDR(p.String()))
 			}
 		case peer.PodSelector == nil:

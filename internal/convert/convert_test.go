@@ -3,7 +3,6 @@ package convert
 import (
 	"bytes"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/hedgerow-net/hedgerow/internal/manifest"
-	"github.com/hedgerow-net/hedgerow/policy"
 )
 
 // tb is what *testing.T and *rapid.T have in common.
@@ -421,34 +419,4 @@ func TestProveNoticesCluster(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestExceptionsAreCutOut(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := &policy.Network{CIDR: netip.MustParsePrefix(rapid.SampledFrom([]string{"10.0.0.0/28", "10.0.0.0/8", "fd00::/124"}).Draw(t, "cidr"))}
-		address := func(name string) netip.Addr {
-			a := n.CIDR.Addr()
-			for range rapid.IntRange(0, 20).Draw(t, name) {
-				a = a.Next()
-			}
-			return a
-		}
-		for range rapid.IntRange(0, 3).Draw(t, "exceptions") {
-			bits := n.CIDR.Addr().BitLen() - rapid.IntRange(0, 3).Draw(t, "host bits")
-			n.Except = append(n.Except, netip.PrefixFrom(address("exception"), bits).Masked())
-		}
-		a, parts, holding := address("address"), without(n), 0
-		for _, p := range parts {
-			if p.Contains(a) {
-				holding++
-			}
-		}
-		want := 0
-		if n.Contains(a) {
-			want = 1
-		}
-		if holding != want {
-			t.Errorf("%s lies in %d of %v, want %d: they are to be %v", a, holding, parts, want, n)
-		}
-	})
 }

@@ -47,7 +47,7 @@ func (v *view) podsIn(n *policy.Network) string {
 		}
 	}
 	for _, r := range v.PodRanges {
-		if r.Overlaps(n.CIDR) && networksOverlap(n, &policy.Network{CIDR: r}) {
+		if networksOverlap(n, &policy.Network{CIDR: r}) {
 			return fmt.Sprintf("addresses of the pod range %s", r)
 		}
 	}
@@ -58,7 +58,7 @@ func (v *view) podsIn(n *policy.Network) string {
 func (v *view) emptyBlocks() []Finding {
 	var found []Finding
 	v.networks(func(l line, p policy.Peer) {
-		if coveredBy(p.Network.CIDR, p.Network.Except) {
+		if len(p.Network.Prefixes()) == 0 {
 			message := fmt.Sprintf("ipBlock %s matches nothing: except leaves no address of it", p.Network)
 			found = append(found, l.finding(p.Field, message, "cut less out, or remove the peer"))
 		}

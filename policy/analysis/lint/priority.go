@@ -2,7 +2,6 @@ package lint
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/hedgerow-net/hedgerow/policy"
@@ -71,26 +70,8 @@ func networksOverlap(a, b *policy.Network) bool {
 	if b.CIDR.Bits() > a.CIDR.Bits() {
 		smaller = b.CIDR
 	}
-	return !coveredBy(smaller, append(slices.Clone(a.Except), b.Except...))
-}
-
-// coveredBy reports whether the prefixes together contain all of p.
-func coveredBy(p netip.Prefix, by []netip.Prefix) bool {
-	if slices.ContainsFunc(by, func(b netip.Prefix) bool { return containsPrefix(b, p) }) {
-		return true
-	}
-	if p.IsSingleIP() || !slices.ContainsFunc(by, p.Overlaps) {
-		return false
-	}
-	low, high := halves(p)
-	return coveredBy(low, by) && coveredBy(high, by)
-}
-
-func halves(p netip.Prefix) (low, high netip.Prefix) {
-	bytes := p.Addr().AsSlice()
-	bytes[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
-	upper, _ := netip.AddrFromSlice(bytes)
-	return netip.PrefixFrom(p.Addr(), p.Bits()+1), netip.PrefixFrom(upper, p.Bits()+1)
+	common := policy.Network{CIDR: smaller, Except: slices.Concat(a.Except, b.Except)}
+	return len(common.Prefixes()) > 0
 }
 
 func portsOverlap(a, b []policy.Port) bool {
