@@ -14,7 +14,7 @@ type Options struct {
 	// MaxRules is the number of rule ids that have counters. Ids up to it are used first, and again when they are free.
 	MaxRules datapath.RuleID
 	// MaxVerdicts bounds the entries that a world may need in the verdict table. It should be no more than half of the table, because
-	// old and new entries are there together for a while. When a world needs more, the namespaces that need most are closed, with a
+	// old and new entries are there together for a while. When a world needs more, policies of those who need most are shut, with a
 	// problem; others are not harmed. See budget.
 	MaxVerdicts int
 	// MaxRanges bounds the entries of the table of ranges in the same way, and MaxNetworks those of the table of networks.
