@@ -44,14 +44,19 @@ func newSelector(s labels.Selector) Selector {
 	if s.Empty() {
 		return Everything()
 	}
-	return Selector{selector: s, text: join(requirements(s), requirementText, "", ",")}
+	converted := Selector{selector: s}
+	converted.text = join(converted.Requirements(), requirementText, "", ",")
+	return converted
 }
 
 func requirementText(r labels.Requirement) string { return r.String() }
 
-// requirements returns what the selector requires in one order, however it was written.
-func requirements(s labels.Selector) []labels.Requirement {
-	all, _ := s.Requirements()
+// Requirements returns what the selector requires, all of it, in one order, however it was written. Both everything and nothing have none.
+func (s Selector) Requirements() []labels.Requirement {
+	if s.selector == nil {
+		return nil
+	}
+	all, _ := s.selector.Requirements()
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b labels.Requirement) int {
 		return cmp.Or(cmp.Compare(a.Key(), b.Key()), cmp.Compare(a.String(), b.String()))
@@ -66,6 +71,9 @@ func (s Selector) Matches(set map[string]string) bool {
 
 // IsEverything reports whether the selector matches all labels.
 func (s Selector) IsEverything() bool { return s.selector != nil && s.selector.Empty() }
+
+// IsNothing reports whether the selector is the zero Selector, which matches no labels.
+func (s Selector) IsNothing() bool { return s.selector == nil }
 
 // String returns the canonical form: "everything", "nothing", or requirements in the syntax of kubectl.
 func (s Selector) String() string {

@@ -19,7 +19,7 @@ func (s Selector) lacks(set map[string]string) lack {
 		return lack{needs: []string{"nothing that exists"}, has: []string{labelWords(set)}}
 	}
 	var l lack
-	for _, r := range requirements(s.selector) {
+	for _, r := range s.Requirements() {
 		if r.Matches(labels.Set(set)) {
 			continue
 		}

@@ -11,7 +11,7 @@ func (s *PodSelector) Words() string {
 	switch {
 	case s.Pods.IsEverything():
 		pods = "every pod"
-	case s.Pods.selector == nil:
+	case s.Pods.IsNothing():
 		pods = "no pod"
 	}
 	switch {
@@ -19,7 +19,7 @@ func (s *PodSelector) Words() string {
 		return pods + " of namespace " + s.Namespace
 	case s.Namespaces.IsEverything():
 		return pods + " of every namespace"
-	case s.Namespaces.selector == nil:
+	case s.Namespaces.IsNothing():
 		return pods + " of no namespace"
 	}
 	return pods + " of namespaces with " + s.Namespaces.String()

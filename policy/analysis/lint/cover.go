@@ -45,7 +45,7 @@ func (v *view) coversSelector(by, s *policy.PodSelector) bool {
 
 // implies remembers what the function of that name found.
 func (v *view) implies(a, b policy.Selector) bool {
-	if a.IsEverything() || b.IsEverything() || matchesNothing(a) || matchesNothing(b) {
+	if a.IsEverything() || b.IsEverything() || a.IsNothing() || b.IsNothing() {
 		return implies(a, b)
 	}
 	key := [2]string{a.String(), b.String()}

@@ -36,7 +36,7 @@ func (m mismatch) advice(otherwise string) string {
 
 // explain says why the selector matches none of the label sets, which belong to things called noun, such as "pod of namespace shop".
 func explain(s policy.Selector, noun string, sets []map[string]string) mismatch {
-	for _, r := range requirements(s) {
+	for _, r := range s.Requirements() {
 		if !slices.ContainsFunc(sets, func(set map[string]string) bool { return r.Matches(labels.Set(set)) }) {
 			return explainOne(r, noun, sets)
 		}

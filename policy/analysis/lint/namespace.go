@@ -68,7 +68,7 @@ func (v *view) names() []string {
 // that are like one that there is: the others may well be in the cluster.
 func (v *view) unknownNames(s policy.Selector) []string {
 	var unknown []string
-	for _, r := range requirements(s) {
+	for _, r := range s.Requirements() {
 		if r.Key() != corev1.LabelMetadataName || !isIn(r) {
 			continue
 		}
@@ -83,7 +83,7 @@ func (v *view) unknownNames(s policy.Selector) []string {
 
 // mayBeSystem reports whether the selector may mean a namespace that is in every cluster and whose labels were not written, by its name under any key.
 func (v *view) mayBeSystem(s policy.Selector) bool {
-	for _, r := range requirements(s) {
+	for _, r := range s.Requirements() {
 		for _, value := range r.ValuesUnsorted() {
 			if isSystem(value) && !v.Written[value] || strings.HasPrefix(value, "kube-") || strings.HasPrefix(value, "openshift-") {
 				return true
@@ -96,7 +96,7 @@ func (v *view) mayBeSystem(s policy.Selector) bool {
 
 // nameUnderOtherKey finds the common slip of selecting a namespace by a label "name" that it does not have.
 func (v *view) nameUnderOtherKey(s policy.Selector) string {
-	for _, r := range requirements(s) {
+	for _, r := range s.Requirements() {
 		if !isIn(r) || len(r.ValuesUnsorted()) != 1 || r.Key() == corev1.LabelMetadataName {
 			continue
 		}

@@ -9,35 +9,16 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// requirements takes a selector apart. One that matches everything, or nothing, has none.
-func requirements(s policy.Selector) labels.Requirements {
-	if s.IsEverything() || matchesNothing(s) {
-		return nil
-	}
-	// Its own canonical text always parses.
-	requirements, err := labels.ParseToRequirements(s.String())
-	if err != nil {
-		return nil
-	}
-	return requirements
-}
-
-// matchesNothing reports whether the selector is the zero Selector.
-func matchesNothing(s policy.Selector) bool { return s == policy.Selector{} }
-
 // implies reports whether every label set that a matches is matched by b too, whatever labels there are.
 func implies(a, b policy.Selector) bool {
 	switch {
-	case matchesNothing(a) || b.IsEverything():
+	case a.IsNothing() || b.IsEverything():
 		return true
-	case matchesNothing(b) || a.IsEverything():
+	case b.IsNothing() || a.IsEverything():
 		return false
 	}
-	given := requirements(a)
-	if given == nil || requirements(b) == nil {
-		return a.String() == b.String()
-	}
-	for _, wanted := range requirements(b) {
+	given := a.Requirements()
+	for _, wanted := range b.Requirements() {
 		if !anyImplies(given, wanted) {
 			return false
 		}
@@ -45,7 +26,7 @@ func implies(a, b policy.Selector) bool {
 	return true
 }
 
-func anyImplies(given labels.Requirements, wanted labels.Requirement) bool {
+func anyImplies(given []labels.Requirement, wanted labels.Requirement) bool {
 	for _, g := range given {
 		if g.Key() == wanted.Key() && oneImplies(g, wanted) {
 			return true

@@ -74,7 +74,7 @@ func (v *view) inNamespaces(s *policy.PodSelector) []*policy.Namespace {
 // whyNoNamespace explains a namespace selector that matches none. Where no Namespace was written, labels of namespaces are not known; and namespaces
 // that are in every cluster are rarely written. A name that no namespace has is a finding of its own.
 func (v *view) whyNoNamespace(s *policy.PodSelector) (m mismatch, otherwise string, ok bool) {
-	if len(v.Written) == 0 || matchesNothing(s.Namespaces) || v.mayBeSystem(s.Namespaces) || len(v.unknownNames(s.Namespaces)) > 0 {
+	if len(v.Written) == 0 || s.Namespaces.IsNothing() || v.mayBeSystem(s.Namespaces) || len(v.unknownNames(s.Namespaces)) > 0 {
 		return m, "", false
 	}
 	m = explain(s.Namespaces, "namespace", v.namespaceLabels())
