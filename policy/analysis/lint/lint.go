@@ -27,7 +27,7 @@ func Check(w *World) []Finding {
 	var all []Finding
 	for _, c := range checks() {
 		for _, f := range c.run(v) {
-			f.Code = c.code
+			f.Code = c.Code
 			all = append(all, f)
 		}
 	}
