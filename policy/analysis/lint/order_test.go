@@ -40,9 +40,9 @@ func TestRedundant(t *testing.T) {
 	const wide5 = "(Accept everything from every pod of namespace shop)"
 	const want = `the rule (Accept TCP 80 from pods with app=web of namespace shop) is redundant: spec.ingress[%s] of NetworkPolicy shop/%s ` + wide5 + ` does the same | remove the rule`
 	run(t, "HR012", []example{
-		{"within a policy", in("shop/p", wide+", "+narrow), "shop/p spec.ingress[1]: " + wantOf(want, "0", "p")},
-		{"whatever the order", in("shop/p", narrow+", "+wide), "shop/p spec.ingress[0]: " + wantOf(want, "1", "p")},
-		{"between policies", objects(in("shop/p", narrow), in("shop/q", wide)), "shop/p spec.ingress[0]: " + wantOf(want, "0", "q")},
+		{"within a policy", in("shop/p", wide+", "+narrow), "shop/p spec.ingress[1]: " + fmt.Sprintf(want, "0", "p")},
+		{"whatever the order", in("shop/p", narrow+", "+wide), "shop/p spec.ingress[0]: " + fmt.Sprintf(want, "1", "p")},
+		{"between policies", objects(in("shop/p", narrow), in("shop/q", wide)), "shop/p spec.ingress[0]: " + fmt.Sprintf(want, "0", "q")},
 		{"the second of two that are equal", objects(in("shop/p", wide), in("shop/q", wide)), `
 shop/q spec.ingress[0]: the rule ` + wide5 + ` is redundant: spec.ingress[0] of NetworkPolicy shop/p ` + wide5 + ` does the same | remove the rule`},
 		{"a peer within the rule", in("shop/p", "{from: [{podSelector: {matchLabels: {app: web}}}, {podSelector: {}}]}"), `
@@ -75,5 +75,3 @@ func TestEqualPriorities(t *testing.T) {
 		{"other tier", objects(admin("a", "1", accept), cnp("b", "tier: Baseline, priority: 1, subject: {namespaces: {}}, ingress: ["+deny+"]")), ""},
 	})
 }
-
-func wantOf(format string, args ...any) string { return fmt.Sprintf(format, args...) }

@@ -14,12 +14,7 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy/analysis/lint"
 )
 
-// worldOf reads manifests, of which only Pods are workloads.
-func worldOf(t *testing.T, text string) *lint.World {
-	t.Helper()
-	return readWorld(t, text)
-}
-
+// readWorld reads manifests, of which only Pods are workloads.
 func readWorld(t interface{ Fatalf(string, ...any) }, text string) *lint.World {
 	m, err := manifest.Read([]string{"-"}, strings.NewReader(text))
 	if err != nil {
@@ -56,7 +51,7 @@ func run(t *testing.T, code lint.Code, examples []example) {
 	for _, test := range examples {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, f := range lint.Check(worldOf(t, test.world)) {
+			for _, f := range lint.Check(readWorld(t, test.world)) {
 				if f.Code == code {
 					got = append(got, fmt.Sprintf("%s/%s %s: %s | %s", f.Ref.Namespace, f.Ref.Name, f.Field, f.Message, f.Advice))
 				}
