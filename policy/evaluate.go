@@ -100,7 +100,7 @@ func (s *Set) judge(d Direction, subject, peer End, f Flow) Reason {
 		}
 		// "NetworkPolicy always makes a final decision for selected pods. Further evaluation only happens for Pods not selected" (tier). A pod is
 		// selected in the directions of policyTypes.
-		if refs := isolating(selecting, d); tier == NetworkPolicy && len(refs) > 0 {
+		if refs := Isolating(selecting, d); tier == NetworkPolicy && len(refs) > 0 {
 			return Reason{Direction: d, Action: Deny, Cause: CauseIsolated, Tier: tier, Isolating: refs}
 		}
 	}

@@ -42,8 +42,8 @@ func (s *Set) Selecting(pod *Pod, d Direction) []*Policy {
 	return selecting
 }
 
-// isolating returns the refs of the policies that isolate.
-func isolating(policies []*Policy, d Direction) []Ref {
+// Isolating returns those of the policies that isolate in the direction.
+func Isolating(policies []*Policy, d Direction) []Ref {
 	var refs []Ref
 	for _, p := range policies {
 		if p.Tier == NetworkPolicy && p.Isolates[d] {

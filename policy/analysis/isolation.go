@@ -104,11 +104,5 @@ func (i *IsolationChange) take(g *Group, by []policy.Ref) {
 
 // isolating returns the policies that isolate the endpoint.
 func (v *view) isolating(e *endpoint, d policy.Direction) []policy.Ref {
-	var refs []policy.Ref
-	for _, p := range v.set.Selecting(e.pod, d) {
-		if p.Tier == policy.NetworkPolicy && p.Isolates[d] {
-			refs = append(refs, p.Ref)
-		}
-	}
-	return refs
+	return policy.Isolating(v.set.Selecting(e.pod, d), d)
 }
