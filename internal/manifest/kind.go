@@ -81,7 +81,7 @@ func kindOf(apiVersion, name string) (k *kind, problem string) {
 	}
 	switch {
 	case len(known) == 0:
-		return nil, ""
+		return nil, misspelt(apiVersion, name)
 	case apiVersion == "" && len(known) > 1:
 		return nil, name + " without apiVersion is ambiguous: write " + strings.Join(known, " or ")
 	case apiVersion == "":
@@ -90,6 +90,33 @@ func kindOf(apiVersion, name string) (k *kind, problem string) {
 		return nil, "apiVersion " + shorten(apiVersion) + " of " + name + " is not known: write " + strings.Join(known, " or ")
 	}
 	return nil, ""
+}
+
+// misspelt says which kind of the same group seems to be meant by one that is not known; empty: none. An API server refuses it, too, and to pass over a
+// policy because of a letter would open what it closes.
+func misspelt(apiVersion, name string) string {
+	if apiVersion == "" {
+		return ""
+	}
+	var all []string
+	for _, k := range kinds {
+		if k.gvk.Group == groupOf(apiVersion) {
+			all = append(all, k.gvk.Kind)
+		}
+	}
+	if hint := nearest.DidYouMean(name, all); hint != "" {
+		return "kind " + shorten(name) + " of " + shorten(apiVersion) + " is not known" + hint
+	}
+	return ""
+}
+
+// groupOf returns the group of an apiVersion; empty for the core group.
+func groupOf(apiVersion string) string {
+	group, _, found := strings.Cut(apiVersion, "/")
+	if !found {
+		return ""
+	}
+	return group
 }
 
 // meantOneOf tells an old or misspelt version of a known API from the API of somebody else with a kind of the same name.

@@ -3,7 +3,6 @@ package manifest
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -101,9 +100,5 @@ func controlled(o *Object, owners map[objectName]bool) bool {
 	if owner == nil {
 		return false
 	}
-	group, _, found := strings.Cut(owner.APIVersion, "/")
-	if !found {
-		group = ""
-	}
-	return owners[objectName{group, owner.Kind, o.Namespace, owner.Name}]
+	return owners[objectName{groupOf(owner.APIVersion), owner.Kind, o.Namespace, owner.Name}]
 }
