@@ -107,12 +107,12 @@ func (r *reader) folder(path string, stdin io.Reader) error {
 	}
 	for _, entry := range entries {
 		below := filepath.Join(path, entry.Name())
-		info, err := os.Stat(below) // what a symbolic link leads to
+		info, err := os.Stat(below) // what a symbolic link leads to; editors leave hidden ones that lead nowhere
+		if !isManifest(entry.Name(), err == nil && info.IsDir()) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("read manifests: %w", err)
-		}
-		if !isManifest(entry.Name(), info.IsDir()) {
-			continue
 		}
 		if err := r.path(below, stdin); err != nil {
 			return err

@@ -158,7 +158,7 @@ func TestPaths(t *testing.T) {
 	write(t, "d/README.md", "{")
 	write(t, "d/kustomization.yaml", "resources: [a.yaml]")
 	write(t, "other.txt", pod("named-by-itself"))
-	for from, to := range map[string]string{"d/link.yaml": "a.yaml", "d/sub/loop": "..", "d/x": "../linked"} {
+	for from, to := range map[string]string{"d/link.yaml": "a.yaml", "d/sub/loop": "..", "d/x": "../linked", "d/.#lock.yaml": "nowhere", "d/notes.txt": "nowhere"} {
 		if err := os.Symlink(to, from); err != nil {
 			t.Fatal(err)
 		}
