@@ -13,13 +13,31 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// parse reads the documents of a file, which holds YAML or JSON. Empty documents are left out.
+// parse reads the values of the documents of a file.
 func parse(file string, data []byte) ([]*value, error) {
+	documents, err := Documents(file, data)
+	if err != nil {
+		return nil, err
+	}
+	var all []*value
+	for _, n := range documents {
+		t := tree{file: file, done: map[*yaml.Node]*value{}}
+		v, err := t.value(n)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// Documents returns the documents of a file, which holds YAML or JSON; empty ones are left out. The error is an *Error.
+func Documents(file string, data []byte) ([]*yaml.Node, error) {
 	if line := invalidLine(data); line > 0 {
 		return nil, &Error{Position{file, line}, "the file is not UTF-8 text"}
 	}
-	if parts := jsonDocuments(data); parts != nil {
-		return parseJSON(file, data, parts)
+	if ends := jsonDocuments(data); ends != nil {
+		return parseJSON(file, data, ends)
 	}
 	return parseYAML(file, data, 0)
 }
@@ -63,8 +81,8 @@ func jsonDocuments(data []byte) []int {
 }
 
 // parseJSON reads documents that are valid JSON, which YAML contains except for tabs between its parts.
-func parseJSON(file string, data []byte, ends []int) ([]*value, error) {
-	var all []*value
+func parseJSON(file string, data []byte, ends []int) ([]*yaml.Node, error) {
+	var all []*yaml.Node
 	start, line := 0, 0
 	for _, end := range ends {
 		part := bytes.ReplaceAll(data[start:end], []byte("\t"), []byte(" "))
@@ -80,25 +98,34 @@ func parseJSON(file string, data []byte, ends []int) ([]*value, error) {
 }
 
 // parseYAML reads documents that are preceded by this many lines.
-func parseYAML(file string, data []byte, before int) ([]*value, error) {
-	var all []*value
+func parseYAML(file string, data []byte, before int) ([]*yaml.Node, error) {
+	var all []*yaml.Node
 	for d := yaml.NewDecoder(bytes.NewReader(data)); ; {
-		var n yaml.Node
-		err := d.Decode(&n)
+		var document yaml.Node
+		err := d.Decode(&document)
 		if errors.Is(err, io.EOF) {
 			return all, nil
 		}
 		if err != nil {
 			return nil, syntaxError(Position{file, before + 1}, bytes.Count(data, []byte("\n")), err)
 		}
-		t := tree{file: file, before: before, done: map[*yaml.Node]*value{}}
-		v, err := t.value(&n)
-		if err != nil {
-			return nil, err
+		for _, n := range document.Content { // one, or none
+			if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+				continue
+			}
+			moveDown(n, before)
+			all = append(all, n)
 		}
-		if v.kind != scalarValue || v.scalar != nil {
-			all = append(all, v)
-		}
+	}
+}
+
+func moveDown(n *yaml.Node, lines int) {
+	if lines == 0 {
+		return
+	}
+	n.Line += lines
+	for _, below := range n.Content {
+		moveDown(below, lines)
 	}
 }
 

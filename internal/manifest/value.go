@@ -111,13 +111,12 @@ func shorten(text string) string {
 
 // tree turns the nodes of one document into values.
 type tree struct {
-	file   string
-	before int
-	done   map[*yaml.Node]*value // nil while it is being read
+	file string
+	done map[*yaml.Node]*value // nil while it is being read
 }
 
 func (t *tree) fail(n *yaml.Node, format string, args ...any) error {
-	return &Error{Position{t.file, t.before + n.Line}, fmt.Sprintf(format, args...)}
+	return &Error{Position{t.file, n.Line}, fmt.Sprintf(format, args...)}
 }
 
 func (t *tree) value(n *yaml.Node) (*value, error) {
@@ -141,8 +140,6 @@ func (t *tree) value(n *yaml.Node) (*value, error) {
 
 func (t *tree) read(n *yaml.Node) (*value, error) {
 	switch n.Kind {
-	case yaml.DocumentNode:
-		return t.value(n.Content[0])
 	case yaml.AliasNode:
 		return t.value(n.Alias)
 	case yaml.MappingNode:
@@ -151,11 +148,11 @@ func (t *tree) read(n *yaml.Node) (*value, error) {
 		return t.list(n)
 	}
 	scalar, err := t.scalar(n)
-	return &value{line: t.before + n.Line, scalar: scalar, size: 1}, err
+	return &value{line: n.Line, scalar: scalar, size: 1}, err
 }
 
 func (t *tree) list(n *yaml.Node) (*value, error) {
-	v := &value{line: t.before + n.Line, kind: listValue, size: 1}
+	v := &value{line: n.Line, kind: listValue, size: 1}
 	for _, entry := range n.Content {
 		e, err := t.value(entry)
 		if err != nil {
@@ -168,7 +165,7 @@ func (t *tree) list(n *yaml.Node) (*value, error) {
 }
 
 func (t *tree) object(n *yaml.Node) (*value, error) {
-	v := &value{line: t.before + n.Line, kind: objectValue, size: 1}
+	v := &value{line: n.Line, kind: objectValue, size: 1}
 	names := make(map[string]int, len(n.Content)/2)
 	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -184,12 +181,12 @@ func (t *tree) object(n *yaml.Node) (*value, error) {
 		if first, found := names[name]; found {
 			return nil, t.fail(key, "field %q is written twice, first on line %d", shorten(name), first)
 		}
-		names[name] = t.before + key.Line
+		names[name] = key.Line
 		f, err := t.value(content)
 		if err != nil {
 			return nil, err
 		}
-		v.add(fieldValue{name, t.before + key.Line, f})
+		v.add(fieldValue{name, key.Line, f})
 	}
 	for _, content := range merged {
 		if err := t.merge(v, names, content); err != nil {

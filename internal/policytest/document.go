@@ -1,13 +1,8 @@
 package policytest
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -15,38 +10,6 @@ import (
 	"github.com/hedgerow-net/hedgerow/internal/manifest"
 	"github.com/hedgerow-net/hedgerow/policy/nearest"
 )
-
-// documents returns the YAML documents of a file. JSON is YAML too.
-func documents(file string, data []byte) ([]*yaml.Node, error) {
-	var all []*yaml.Node
-	for d := yaml.NewDecoder(bytes.NewReader(data)); ; {
-		var n yaml.Node
-		err := d.Decode(&n)
-		if errors.Is(err, io.EOF) {
-			return all, nil
-		}
-		if err != nil {
-			return nil, syntaxError(file, err)
-		}
-		if len(n.Content) == 1 {
-			all = append(all, n.Content[0])
-		}
-	}
-}
-
-var atLine = regexp.MustCompile(`^line (\d+): `)
-
-func syntaxError(file string, err error) error {
-	line, message := 1, strings.TrimPrefix(err.Error(), "yaml: ")
-	if found := atLine.FindStringSubmatch(message); found != nil {
-		line, _ = strconv.Atoi(found[1]) // digits; too many of them leave the line 0
-		message = strings.TrimPrefix(message, found[0])
-		if strings.HasPrefix(message, "did not find expected") {
-			line++ // the parser counts from 0, its scanner from 1
-		}
-	}
-	return &manifest.Error{Position: manifest.Position{File: file, Line: max(line, 1)}, Message: "not YAML: " + message}
-}
 
 // object reads the fields of one YAML object, each at most once, and refuses the others.
 type object struct {

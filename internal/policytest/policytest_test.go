@@ -65,7 +65,7 @@ func write(t testing.TB, cases string) string {
 	return filepath.Join(dir, "test.yaml")
 }
 
-// run runs a test of these cases, and returns its warnings too.
+// runCases runs a test of these cases, and returns its warnings too.
 func runCases(t testing.TB, cases string, packets Packets) (*Report, []string, error) {
 	t.Helper()
 	path := write(t, cases)
@@ -179,6 +179,7 @@ func TestReadFolder(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"template.yaml":   "{{ if }}",
+		"empty.yaml":      "# a PolicyTest will come here\n---\n---\n",
 		".hidden.yaml":    "kind: PolicyTest",
 		"below/more.json": `{"apiVersion": "hedgerow.dev/v1alpha1", "kind": "PolicyTest", "spec": {"manifests": ["../world.yaml"], "cases": []}}`,
 	} {

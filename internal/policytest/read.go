@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/hedgerow-net/hedgerow/internal/manifest"
 )
 
 // Read reads the PolicyTests of files, of folders (every .yaml, .yml and .json file below them that holds one), and of "-", which is stdin.
@@ -76,7 +78,7 @@ func readFolder(folder string) ([]*Test, error) {
 
 // parse reads the tests of one file.
 func parse(file string, data []byte) ([]*Test, error) {
-	nodes, err := documents(file, data)
+	nodes, err := manifest.Documents(file, data)
 	if err != nil {
 		return nil, err
 	}
