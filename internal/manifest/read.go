@@ -12,7 +12,7 @@ import (
 )
 
 // Read reads manifests into a world. A path is a file; a folder, which stands for every .yaml, .yml and .json file below it except hidden ones
-// and kustomizations; or "-" for stdin. A file that is named twice counts once. An error of a manifest is an *Error: it says file and line.
+// and kustomizations, and must hold one; or "-" for stdin. A file that is named twice counts once. An error of a manifest is an *Error: it says file and line.
 func Read(paths []string, stdin io.Reader) (*World, error) {
 	return newReader().all(paths, stdin)
 }
@@ -42,6 +42,8 @@ type reader struct {
 	shapes shapes
 	// unchecked: custom resources are taken as they are.
 	unchecked bool
+	// found: the path that is being read holds a file with manifests, maybe one that was read before.
+	found bool
 	// names holds each object by what must be unique.
 	names map[objectName]*Object
 }
@@ -54,8 +56,12 @@ func newReader() *reader {
 
 func (r *reader) all(paths []string, stdin io.Reader) (*World, error) {
 	for _, path := range paths {
+		r.found = false
 		if err := r.path(path, stdin); err != nil {
 			return nil, err
+		}
+		if !r.found { // the wrong folder, of which everything would be true
+			return nil, fmt.Errorf("read manifests: folder %s holds none: no file below it ends in .yaml, .yml or .json", path)
 		}
 	}
 	return r.finish()
@@ -97,6 +103,7 @@ func (r *reader) again(path string) (bool, error) {
 	}
 	before := r.seen[real]
 	r.seen[real] = true
+	r.found = r.found || before
 	return before, nil
 }
 
@@ -135,6 +142,7 @@ func isManifest(name string, folder bool) bool {
 }
 
 func (r *reader) file(name string, data []byte) error {
+	r.found = true
 	documents, err := parse(name, data)
 	if err != nil {
 		return err

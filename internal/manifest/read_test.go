@@ -181,6 +181,20 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// TestFolderWithoutManifests: a folder must hold a manifest, which may be one that was named before.
+func TestFolderWithoutManifests(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "d/sub/a.yaml", "# nothing yet")
+	write(t, "none/sub/README.md", "{")
+	if _, err := Read([]string{"d/sub", "d", "d/sub"}, nil); err != nil {
+		t.Error(err)
+	}
+	const want = "read manifests: folder none holds none: no file below it ends in .yaml, .yml or .json"
+	if _, err := Read([]string{"d", "none"}, nil); err == nil || err.Error() != want {
+		t.Errorf("an empty folder gives %v, want %s", err, want)
+	}
+}
+
 // TestOrderDoesNotMatter: the same documents in another order are the same world, except for the list of objects.
 func TestOrderDoesNotMatter(t *testing.T) {
 	archive, err := txtar.ParseFile("testdata/worlds/workloads.txtar")
