@@ -7,10 +7,8 @@ import (
 
 	"github.com/hedgerow-net/hedgerow/internal/manifest"
 	"github.com/hedgerow-net/hedgerow/policy"
+	"github.com/hedgerow-net/hedgerow/policy/analysis"
 )
-
-// lastPort is the last port there is.
-const lastPort = 65535
 
 // open answers which ports are open: for each pair of ends and each family one flow per set of ports with the same answer, open ones first. It is
 // yes when of every pair something is open.
@@ -47,21 +45,14 @@ func (e *explainer) openService(a *explanation, from, to *manifest.End) error {
 
 // openPorts returns the answers for all ports between two ends.
 func (e *explainer) openPorts(f policy.Flow) []explainedFlow {
-	starts := e.starts(f)
 	var flows []explainedFlow
 	for _, f.Protocol = range policy.Protocols {
-		if f.Protocol == policy.OtherProtocols {
-			f.Port = 0
-			flows = e.merge(flows, f, 0)
-			continue
+		stretches := []analysis.Range{{}}
+		if f.Protocol != policy.OtherProtocols {
+			stretches = analysis.Stretches(e.set, f)
 		}
-		for i, start := range starts {
-			f.Port = start
-			last := lastPort
-			if i+1 < len(starts) {
-				last = int(starts[i+1]) - 1
-			}
-			flows = e.merge(flows, f, last)
+		for _, ports := range stretches {
+			flows = e.merge(flows, f, ports)
 		}
 	}
 	slices.SortStableFunc(flows, func(x, y explainedFlow) int {
@@ -76,11 +67,11 @@ func (e *explainer) openPorts(f policy.Flow) []explainedFlow {
 	return flows
 }
 
-// merge adds the answer for the flow's port up to last to those of the same kind. What rule was nearest depends on the port, so that is left
-// out here.
-func (e *explainer) merge(flows []explainedFlow, f policy.Flow, last int) []explainedFlow {
+// merge adds the answer for these ports to those of the same kind. What rule was nearest depends on the port, so that is left out here.
+func (e *explainer) merge(flows []explainedFlow, f policy.Flow, ports analysis.Range) []explainedFlow {
+	f.Port = ports.First
 	x := e.flow(policy.Evaluate(e.set, f))
-	x.Ports[0].Last = last
+	x.Ports[0].Last = int(ports.Last)
 	x.Egress.Nearest, x.Ingress.Nearest, x.HowToAllow = nil, nil, ""
 	for i := range flows {
 		y := &flows[i]
@@ -88,41 +79,11 @@ func (e *explainer) merge(flows []explainedFlow, f policy.Flow, last int) []expl
 			continue
 		}
 		if before := &y.Ports[len(y.Ports)-1]; before.Protocol == x.Ports[0].Protocol && before.Last+1 == x.Ports[0].First {
-			before.Last = last
+			before.Last = x.Ports[0].Last
 		} else {
 			y.Ports = append(y.Ports, x.Ports[0])
 		}
 		return flows
 	}
 	return append(flows, x)
-}
-
-// starts returns the first ports of ranges on all of which every rule says the same.
-func (e *explainer) starts(f policy.Flow) []uint16 {
-	starts := []uint16{1}
-	add := func(first, last uint16) {
-		starts = append(starts, max(first, 1))
-		if last < lastPort {
-			starts = append(starts, last+1)
-		}
-	}
-	for d, end := range map[policy.Direction]policy.End{policy.Egress: f.Source, policy.Ingress: f.Destination} {
-		if end.Pod == nil {
-			continue
-		}
-		for _, p := range e.set.Selecting(end.Pod, d) {
-			for _, r := range p.Rules[d] {
-				for _, port := range r.Ports {
-					add(port.Number, max(port.Number, port.End))
-				}
-			}
-		}
-	}
-	if f.Destination.Pod != nil {
-		for _, named := range f.Destination.Pod.Ports {
-			add(named.Number, named.Number)
-		}
-	}
-	slices.Sort(starts)
-	return slices.Compact(starts)
 }

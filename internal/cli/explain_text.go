@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -176,7 +177,7 @@ func portsWords(ports []explainedPorts) string {
 		case p.First == 0:
 			all = append(all, p.Protocol+" and other protocols")
 			continue
-		case p.First == 1 && p.Last == lastPort:
+		case p.First == 1 && p.Last == math.MaxUint16:
 			all = append(all, "all "+p.Protocol)
 			continue
 		case p.First == p.Last:

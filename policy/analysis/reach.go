@@ -154,32 +154,6 @@ func (v *view) allowed(src, dst *endpoint, f Family) Ports {
 // cuts returns the ports at which a decision between the two can change.
 func (v *view) cuts(src, dst *endpoint, protocol policy.Protocol) []int {
 	starts := []int{1}
-	for _, s := range [...]struct {
-		end *endpoint
-		d   policy.Direction
-	}{{src, policy.Egress}, {dst, policy.Ingress}} {
-		for _, p := range v.side(s.end, s.d).selecting {
-			for i := range p.Rules[s.d] {
-				starts = appendCuts(starts, p.Rules[s.d][i].Ports, dst.pod, protocol)
-			}
-		}
-	}
-	return starts
-}
-
-func appendCuts(starts []int, ports []policy.Port, destination *policy.Pod, protocol policy.Protocol) []int {
-	for _, p := range ports {
-		switch {
-		case p.Protocol != protocol:
-		case p.Name == "" && p.Number != 0:
-			starts = append(starts, int(p.Number), max(int(p.Number), int(p.End))+1)
-		case p.Name != "" && destination != nil:
-			for _, named := range destination.Ports {
-				if named.Name == p.Name && named.Protocol == protocol {
-					starts = append(starts, int(named.Number), int(named.Number)+1)
-				}
-			}
-		}
-	}
-	return starts
+	starts = appendCuts(starts, v.side(src, policy.Egress).selecting, policy.Egress, dst.pod, protocol)
+	return appendCuts(starts, v.side(dst, policy.Ingress).selecting, policy.Ingress, dst.pod, protocol)
 }
