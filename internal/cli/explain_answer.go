@@ -1,8 +1,8 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/hedgerow-net/hedgerow/internal/manifest"
@@ -308,14 +308,5 @@ func endNotes(f policy.Flow) []string {
 
 // same reports whether two flows were answered alike, whatever their ends and ports.
 func (x *explainedFlow) same(o *explainedFlow) bool {
-	return key(x.Egress) == key(o.Egress) && key(x.Ingress) == key(o.Ingress) && x.HowToAllow == o.HowToAllow
-}
-
-// key is a text that is equal for equal judgements.
-func key(j explainedJudgement) string {
-	text, err := json.Marshal(j)
-	if err != nil {
-		return err.Error() // strings and numbers: cannot happen
-	}
-	return string(text)
+	return reflect.DeepEqual(x.Egress, o.Egress) && reflect.DeepEqual(x.Ingress, o.Ingress) && x.HowToAllow == o.HowToAllow
 }
