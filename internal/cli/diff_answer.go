@@ -9,8 +9,8 @@ type diffAnswer struct {
 	Different bool            `json:"different"`
 	Isolation []isolationDiff `json:"isolation"`
 	Changes   []reachDiff     `json:"changes"`
-	Added     []comer         `json:"added"`
-	Removed   []comer         `json:"removed"`
+	Added     []groupDiff     `json:"added"`
+	Removed   []groupDiff     `json:"removed"`
 }
 
 // isolationDiff is pods that have become isolated, or are so no longer.
@@ -42,15 +42,15 @@ type diffVerdict struct {
 	Ingress explainedJudgement `json:"ingress"`
 }
 
-// comer is a group that is on one side only.
-type comer struct {
+// groupDiff is a group that is on one side only.
+type groupDiff struct {
 	Group     groupJSON    `json:"group"`
-	Reaches   []comerReach `json:"reaches"`
-	ReachedBy []comerReach `json:"reachedBy"`
+	Reaches   []groupReach `json:"reaches"`
+	ReachedBy []groupReach `json:"reachedBy"`
 }
 
-// comerReach is what may pass between a comer and another group.
-type comerReach struct {
+// groupReach is what may pass between it and another group.
+type groupReach struct {
 	Group string               `json:"group"`
 	Words string               `json:"words"`
 	Ports map[string]portsJSON `json:"ports"`
@@ -58,7 +58,7 @@ type comerReach struct {
 
 // newDiffAnswer collects what differs; the explainers know where the policies of their side were written.
 func newDiffAnswer(c *analysis.Comparison, sides [2]explainer) *diffAnswer {
-	a := &diffAnswer{Isolation: []isolationDiff{}, Changes: []reachDiff{}, Added: []comer{}, Removed: []comer{}}
+	a := &diffAnswer{Isolation: []isolationDiff{}, Changes: []reachDiff{}, Added: []groupDiff{}, Removed: []groupDiff{}}
 	for _, change := range c.IsolationChanges() {
 		a.Isolation = append(a.Isolation, newIsolationDiff(change, sides))
 	}
@@ -68,9 +68,9 @@ func newDiffAnswer(c *analysis.Comparison, sides [2]explainer) *diffAnswer {
 	for _, g := range c.Groups() {
 		switch {
 		case !c.Has(analysis.Before, g):
-			a.Added = append(a.Added, newComer(c, analysis.After, g))
+			a.Added = append(a.Added, newGroupDiff(c, analysis.After, g))
 		case !c.Has(analysis.After, g):
-			a.Removed = append(a.Removed, newComer(c, analysis.Before, g))
+			a.Removed = append(a.Removed, newGroupDiff(c, analysis.Before, g))
 		}
 	}
 	a.Different = len(a.Isolation)+len(a.Changes)+len(a.Added)+len(a.Removed) > 0
@@ -114,25 +114,21 @@ func newDiffVerdict(v *analysis.Verdict, e *explainer) *diffVerdict {
 	return &diffVerdict{Egress: e.judgement(v.Egress), Ingress: e.judgement(v.Ingress)}
 }
 
-func newComer(c *analysis.Comparison, side analysis.Side, g *analysis.Group) comer {
-	n := comer{Group: newGroupJSON(g), Reaches: []comerReach{}, ReachedBy: []comerReach{}}
+func newGroupDiff(c *analysis.Comparison, side analysis.Side, g *analysis.Group) groupDiff {
+	d := groupDiff{Group: newGroupJSON(g), Reaches: []groupReach{}, ReachedBy: []groupReach{}}
 	for _, other := range c.Groups() {
 		if !c.ArePods(side, g) && !c.ArePods(side, other) {
 			continue
 		}
-		n.Reaches = appendReach(n.Reaches, other, c.Reach(side, g, other))
-		n.ReachedBy = appendReach(n.ReachedBy, other, c.Reach(side, other, g))
+		d.Reaches = appendReach(d.Reaches, other, c.Reach(side, g, other))
+		d.ReachedBy = appendReach(d.ReachedBy, other, c.Reach(side, other, g))
 	}
-	return n
+	return d
 }
 
-func appendReach(list []comerReach, other *analysis.Group, r analysis.Reach) []comerReach {
+func appendReach(list []groupReach, other *analysis.Group, r analysis.Reach) []groupReach {
 	if r.Any().IsEmpty() {
 		return list
 	}
-	entry := comerReach{Group: other.Name, Words: r.String(), Ports: map[string]portsJSON{}}
-	for _, f := range r.Families {
-		entry.Ports[f.String()] = newPortsJSON(r.Ports[f])
-	}
-	return append(list, entry)
+	return append(list, groupReach{Group: other.Name, Words: r.String(), Ports: reachJSON(r)})
 }

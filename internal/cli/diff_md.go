@@ -9,7 +9,7 @@ import (
 // writeDiffMarkdown prints the difference as a comment on a pull request: a short table, and the reasons folded away.
 func writeDiffMarkdown(out io.Writer, a *diffAnswer) error {
 	var b strings.Builder
-	opened, closed := waysOf(a.Changes, true), waysOf(a.Changes, false)
+	opened, closed := mergeSources(a.Changes, true), mergeSources(a.Changes, false)
 	if !a.Different {
 		b.WriteString("**Network policies:** no difference in what may pass.\n")
 	} else {
@@ -29,11 +29,11 @@ func writeDiffMarkdown(out io.Writer, a *diffAnswer) error {
 	}
 	for _, part := range []struct {
 		title  string
-		comers []comer
+		groups []groupDiff
 	}{{"Added", a.Added}, {"Removed", a.Removed}} {
-		for _, c := range part.comers {
-			fmt.Fprintf(&b, "\n%s: **%s**\n\n", part.title, markdown(c.Group.Name))
-			for _, line := range c.lines() {
+		for _, d := range part.groups {
+			fmt.Fprintf(&b, "\n%s: **%s**\n\n", part.title, markdown(d.Group.Name))
+			for _, line := range d.lines() {
 				fmt.Fprintf(&b, "- %s\n", markdown(line))
 			}
 		}
@@ -48,16 +48,16 @@ func writeDiffMarkdown(out io.Writer, a *diffAnswer) error {
 	return err
 }
 
-func markdownRows(b *strings.Builder, what string, ways []way) {
-	for _, w := range ways {
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", what, markdown(strings.Join(w.from, "; ")), markdown(w.to), markdown(w.words))
+func markdownRows(b *strings.Builder, what string, merged []mergedDiff) {
+	for _, m := range merged {
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", what, markdown(strings.Join(m.from, "; ")), markdown(m.to), markdown(m.words))
 	}
 }
 
-func markdownReasons(b *strings.Builder, what string, ways []way) {
-	for _, w := range ways {
-		fmt.Fprintf(b, "\n%s: %s → %s: %s\n\n", what, markdown(strings.Join(w.from, "; ")), markdown(w.to), markdown(w.words))
-		for _, line := range w.why {
+func markdownReasons(b *strings.Builder, what string, merged []mergedDiff) {
+	for _, m := range merged {
+		fmt.Fprintf(b, "\n%s: %s → %s: %s\n\n", what, markdown(strings.Join(m.from, "; ")), markdown(m.to), markdown(m.words))
+		for _, line := range m.why {
 			fmt.Fprintf(b, "- %s\n", markdown(line))
 		}
 	}

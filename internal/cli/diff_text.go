@@ -27,18 +27,18 @@ func writeDiffText(out io.Writer, a *diffAnswer) error {
 		if opened {
 			title, sign = "Opened: what is reachable and was not", "+"
 		}
-		for i, w := range waysOf(a.Changes, opened) {
+		for i, m := range mergeSources(a.Changes, opened) {
 			if i == 0 {
 				section(&b, title)
 			}
-			fmt.Fprintf(&b, "%s %s → %s: %s\n", sign, strings.Join(w.from, "; "), w.to, w.words)
-			for _, line := range w.why {
+			fmt.Fprintf(&b, "%s %s → %s: %s\n", sign, strings.Join(m.from, "; "), m.to, m.words)
+			for _, line := range m.why {
 				fmt.Fprintf(&b, "    %s\n", line)
 			}
 		}
 	}
-	comersText(&b, "Added: on the new side only", "+", a.Added)
-	comersText(&b, "Removed: on the old side only", "-", a.Removed)
+	groupsText(&b, "Added: on the new side only", "+", a.Added)
+	groupsText(&b, "Removed: on the old side only", "-", a.Removed)
 	_, err := io.WriteString(out, b.String())
 	return err
 }
@@ -66,30 +66,30 @@ func policiesWords(list []explainedPolicy) string {
 	return strings.Join(texts, " and ")
 }
 
-// way is changes that differ in nothing but the source.
-type way struct {
+// mergedDiff is changes that differ in nothing but the source.
+type mergedDiff struct {
 	from      []string
 	to, words string
 	why       []string
 }
 
-// waysOf puts those changes together, in the order of their first.
-func waysOf(changes []reachDiff, opened bool) []way {
-	var ways []way
+// mergeSources puts those changes together, in the order of their first.
+func mergeSources(changes []reachDiff, opened bool) []mergedDiff {
+	var merged []mergedDiff
 	for i := range changes {
 		change := &changes[i]
 		if change.Opened != opened {
 			continue
 		}
-		w := way{from: []string{change.From}, to: change.To, words: change.Words, why: change.why()}
-		same := slices.IndexFunc(ways, func(o way) bool { return o.to == w.to && o.words == w.words && slices.Equal(o.why, w.why) })
+		m := mergedDiff{from: []string{change.From}, to: change.To, words: change.Words, why: change.why()}
+		same := slices.IndexFunc(merged, func(o mergedDiff) bool { return o.to == m.to && o.words == m.words && slices.Equal(o.why, m.why) })
 		if same < 0 {
-			ways = append(ways, w)
+			merged = append(merged, m)
 			continue
 		}
-		ways[same].from = append(ways[same].from, change.From)
+		merged[same].from = append(merged[same].from, change.From)
 	}
-	return ways
+	return merged
 }
 
 // why says what decides before and after, for the directions in which the verdict differs.
@@ -125,33 +125,33 @@ func (j *explainedJudgement) sentence() string {
 	return j.words("", policy.End{})
 }
 
-func comersText(b *strings.Builder, title, sign string, comers []comer) {
-	for i, c := range comers {
+func groupsText(b *strings.Builder, title, sign string, groups []groupDiff) {
+	for i, d := range groups {
 		if i == 0 {
 			section(b, title)
 		}
-		fmt.Fprintf(b, "%s %s %s\n", sign, c.Group.Kind, c.Group.Name)
-		for _, line := range c.lines() {
+		fmt.Fprintf(b, "%s %s %s\n", sign, d.Group.Kind, d.Group.Name)
+		for _, line := range d.lines() {
 			fmt.Fprintf(b, "    %s\n", line)
 		}
 	}
 }
 
 // lines say what the group reaches, and what reaches it.
-func (c *comer) lines() []string {
-	lines := byWords("reaches %s of %s", c.Reaches)
-	if len(c.Reaches) == 0 {
+func (d *groupDiff) lines() []string {
+	lines := byWords("reaches %s of %s", d.Reaches)
+	if len(d.Reaches) == 0 {
 		lines = append(lines, "reaches nothing")
 	}
-	lines = append(lines, byWords("lets in %s from %s", c.ReachedBy)...)
-	if len(c.ReachedBy) == 0 {
+	lines = append(lines, byWords("lets in %s from %s", d.ReachedBy)...)
+	if len(d.ReachedBy) == 0 {
 		lines = append(lines, "lets nothing in")
 	}
 	return lines
 }
 
 // byWords says the same of all groups that are reached on the same ports at once.
-func byWords(sentence string, list []comerReach) []string {
+func byWords(sentence string, list []groupReach) []string {
 	var words []string
 	groups := map[string][]string{}
 	for _, r := range list {

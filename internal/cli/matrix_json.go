@@ -65,10 +65,7 @@ func newGroupJSON(g *analysis.Group) groupJSON {
 }
 
 func (m *matrix) cellJSON(c cell) cellJSON {
-	j := cellJSON{From: c.src.Name, To: c.dst.Name, Words: c.reach.String(), Ports: map[string]portsJSON{}}
-	for _, f := range c.reach.Families {
-		j.Ports[f.String()] = newPortsJSON(c.reach.Ports[f])
-	}
+	j := cellJSON{From: c.src.Name, To: c.dst.Name, Words: c.reach.String(), Ports: reachJSON(c.reach)}
 	for _, p := range m.ports {
 		if j.Asked == nil {
 			j.Asked = map[string][]string{}
@@ -84,6 +81,15 @@ func familiesJSON(families []analysis.Family) []string {
 		names = append(names, f.String())
 	}
 	return names
+}
+
+// reachJSON is what may pass, by family.
+func reachJSON(r analysis.Reach) map[string]portsJSON {
+	ports := map[string]portsJSON{}
+	for _, f := range r.Families {
+		ports[f.String()] = newPortsJSON(r.Ports[f])
+	}
+	return ports
 }
 
 func newPortsJSON(p analysis.Ports) portsJSON {
