@@ -39,6 +39,9 @@ func podsOf(m *manifest.World) map[podKey]*policy.Pod {
 	pods := map[podKey]*policy.Pod{}
 	templates := map[*policy.Pod]bool{}
 	for _, wl := range m.Workloads {
+		if wl.Pod == nil {
+			continue
+		}
 		templates[wl.Pod] = true
 		pods[podKey{wl.Kind, wl.Namespace, wl.Name}] = wl.Pod
 	}

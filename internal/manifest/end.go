@@ -82,7 +82,21 @@ func (w *World) podEnd(text, namespace, name string) (*End, error) {
 		}
 		all = append(all, p.String())
 	}
+	for _, wl := range w.Workloads {
+		if wl.Namespace == namespace && wl.Name == name {
+			return endOf(text, wl), nil
+		}
+	}
 	return nil, notFound("pod", namespace+"/"+name, all)
+}
+
+// endOf returns all pods of a workload.
+func endOf(text string, wl *Workload) *End {
+	e := &End{Text: text, Workload: wl}
+	for _, p := range wl.Pods {
+		e.Ends = append(e.Ends, policy.PodEnd(p))
+	}
+	return e
 }
 
 func (w *World) workloadOf(p *policy.Pod) *Workload {
@@ -116,7 +130,7 @@ func (w *World) workloadEnd(text, kind, namespace, name string) (*End, error) {
 			continue
 		}
 		if wl.Namespace == namespace && wl.Name == name {
-			return &End{Text: text, Ends: []policy.End{policy.PodEnd(wl.Pod)}, Workload: wl}, nil
+			return endOf(text, wl), nil
 		}
 		all = append(all, wl.Namespace+"/"+wl.Name)
 	}
@@ -206,17 +220,43 @@ func (w *World) endAt(text string, a netip.Addr) (*End, error) {
 	}
 	a = a.Unmap()
 	e := &End{Text: text}
-	for _, s := range w.Services {
-		for _, ip := range s.ClusterIPs {
-			if clusterIP, err := netip.ParseAddr(ip); err == nil && clusterIP.Unmap() == a {
-				e.Note = fmt.Sprintf("%s is the cluster IP of Service %s/%s", a, s.Namespace, s.Name)
-				return w.backingAt(e, s, a)
-			}
-		}
-	}
 	end, note := w.ownerOf(a)
+	for _, o := range w.Objects {
+		s, ok := o.Value.(*corev1.Service)
+		if !ok {
+			continue
+		}
+		is := func(ip string) bool { return sameAddress(ip, a) }
+		what := ""
+		switch {
+		case slices.ContainsFunc(append(s.Spec.ClusterIPs, s.Spec.ClusterIP), is):
+			what = "the cluster IP"
+		case end.Node == nil && end.Place == policy.Outside && slices.ContainsFunc(externalAddresses(s), is): // some balancers use those of nodes
+			what = "an external address"
+		default:
+			continue
+		}
+		e.Note = fmt.Sprintf("%s is %s of Service %s/%s", a, what, s.Namespace, s.Name)
+		return w.backingAt(e, policy.FromService(s), a)
+	}
 	e.Ends, e.Note = []policy.End{end}, note
 	return e, nil
+}
+
+func sameAddress(text string, a netip.Addr) bool {
+	parsed, err := netip.ParseAddr(text)
+	return err == nil && parsed.Unmap() == a
+}
+
+// externalAddresses returns the addresses outside the cluster at which every node translates packets for the Service.
+func externalAddresses(s *corev1.Service) []string {
+	all := slices.Clone(s.Spec.ExternalIPs)
+	for _, ingress := range s.Status.LoadBalancer.Ingress {
+		if ingress.IPMode == nil || *ingress.IPMode != corev1.LoadBalancerIPModeProxy { // else the balancer itself translates
+			all = append(all, ingress.IP)
+		}
+	}
+	return all
 }
 
 // ownerOf finds the pod or node that has the address.

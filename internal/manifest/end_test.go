@@ -41,6 +41,24 @@ apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: shop}
 spec: {selector: {app: web}, clusterIPs: [10.96.0.1, "fd00:96::1"], ports: [{name: http, port: 80, targetPort: http}, {name: num, port: 81, targetPort: 8081}]}
+status: {loadBalancer: {ingress: [{ip: 203.0.113.50, ipMode: VIP}, {ip: 203.0.113.51, ipMode: Proxy}, {ip: 192.0.2.1}, {hostname: lb.example.com}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: shop}
+spec: {selector: {app: web}, externalIPs: [203.0.113.60]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: shop}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db-0, namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, controller: true, uid: u}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db-1, namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, controller: true, uid: u}]}
 `
 
 func TestFindEnd(t *testing.T) {
@@ -56,6 +74,11 @@ func TestFindEnd(t *testing.T) {
 		"deploy/shop/api":      "shop/api",
 		"deployments/shop/api": "shop/api",
 		"shop/api":             "shop/api",
+		"sts/shop/db":          "shop/db-0 shop/db-1",
+		"shop/db":              "shop/db-0 shop/db-1",
+		"203.0.113.50":         "shop/web-1@10.1.0.5 shop/web-2@10.1.0.6: 203.0.113.50 is an external address of Service shop/web",
+		"203.0.113.51":         "203.0.113.51@203.0.113.51: 203.0.113.51 is outside the cluster",
+		"203.0.113.60":         "shop/web-1@10.1.0.5 shop/web-2@10.1.0.6: 203.0.113.60 is an external address of Service shop/api",
 		"node/n1":              "an address outside the cluster",
 		"10.1.0.5":             "shop/web-1@10.1.0.5: 10.1.0.5 is pod shop/web-1",
 		"::ffff:10.1.0.5":      "shop/web-1@10.1.0.5: 10.1.0.5 is pod shop/web-1",
@@ -102,7 +125,7 @@ func TestFindEndErrors(t *testing.T) {
 		"shop/":          `is none of`,
 		"shop/web-3":     `there is no pod shop/web-3; did you mean "shop/web-1"?`,
 		"svc/shop/wbe":   `there is no Service shop/wbe; did you mean "shop/web"?`,
-		"sts/shop/api":   `there is no StatefulSet shop/api; there are none`,
+		"sts/shop/api":   `there is no StatefulSet shop/api`,
 		"deplo/shop/api": `"deplo" is no kind that can be an end of a flow; did you mean "deploy"?`,
 		"node/n2":        `there is no node n2; did you mean "n1"?`,
 		"0.0.0.0":        `is not an address`,

@@ -79,7 +79,7 @@ func dump(w *World) string {
 		b.WriteByte('\n')
 	}
 	for _, wl := range w.Workloads {
-		fmt.Fprintf(&b, "workload %s %s/%s: %s\n", wl.Kind, wl.Namespace, wl.Name, wl.Pod)
+		fmt.Fprintf(&b, "workload %s %s/%s: %s\n", wl.Kind, wl.Namespace, wl.Name, strings.Trim(fmt.Sprint(wl.Pods), "[]"))
 	}
 	for _, s := range w.Services {
 		fmt.Fprintf(&b, "service %s/%s %v %v %v\n", s.Namespace, s.Name, s.Selector, s.Ports, s.ClusterIPs)

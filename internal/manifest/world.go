@@ -14,7 +14,7 @@ import (
 )
 
 // World is what a set of manifests says. Namespaces holds those of the manifests, and those that other objects lie in, with nothing but their
-// default label; Pods the Pods, and one pod for every workload with a pod template. A pod without status.podIPs was given addresses.
+// default label; Pods the Pods, and one pod for every workload with a pod template none of whose Pods is there. A pod without status.podIPs was given addresses.
 type World struct {
 	analysis.World
 	Workloads []*Workload
@@ -27,7 +27,9 @@ type World struct {
 // Workload is an object with a pod template: Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob, ReplicationController.
 type Workload struct {
 	Kind, Namespace, Name string
-	// Pod stands for all pods of the workload. It is in World.Pods.
+	// Pods are those of the workload, among World.Pods.
+	Pods []*policy.Pod
+	// Pod is the only one of Pods where it stands for all pods of the workload; nil where Pods are Pods of the manifests.
 	Pod *policy.Pod
 }
 
