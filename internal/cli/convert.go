@@ -16,20 +16,30 @@ func convertCommand() *cobra.Command {
 	to := &format{allowed: []string{"v1", "cnp"}}
 	c := &cobra.Command{
 		Use:   "convert -f MANIFESTS --to v1|cnp",
-		Short: "Write policies in the words of another API, and prove that they mean the same",
-		Long: `Write policies in the words of another API, and prove that they mean the same: the policies that are printed, in place of those that they stand for, are compared
-with the manifests as "hedgerow diff" does, also for pods made up so that every selector is put to the test. If anything differs, nothing is printed.
+		Short: "Convert policies to another API, and prove that they mean the same",
+		Long: `Write policies in the words of another API, and prove that they mean the same: the
+policies that are printed, in place of those that they stand for, are compared with the
+manifests as "hedgerow diff" does, also for pods made up so that every selector is put
+to the test. If anything differs, nothing is printed.
 
---to v1   alpha policies and the isolation of namespaces (net.alpha.kubernetes.io) become NetworkPolicies of networking.k8s.io/v1. The isolation of a
-          namespace becomes a policy default-deny-ingress. Alpha policies of namespaces that are not isolated have no effect and are left out.
---to cnp  NetworkPolicies of networking.k8s.io/v1 that isolate for egress become ClusterNetworkPolicies of tier Baseline: rules that accept, and after
-          them one that denies the rest. Isolation for ingress cannot be said there: it also shuts out what is outside the cluster, and
-          ingress rules of a ClusterNetworkPolicy have only pods as peers.
+--to v1   alpha policies and the isolation of namespaces (net.alpha.kubernetes.io) become
+          NetworkPolicies of networking.k8s.io/v1. The isolation of a namespace becomes
+          a policy default-deny-ingress. Alpha policies of namespaces that are not
+          isolated have no effect and are left out.
+--to cnp  NetworkPolicies of networking.k8s.io/v1 that isolate for egress become
+          ClusterNetworkPolicies of tier Baseline: rules that accept, and after them one
+          that denies the rest. Isolation for ingress cannot be said there: it also
+          shuts out what is outside the cluster, and ingress rules of a
+          ClusterNetworkPolicy have only pods as peers.
 
-A policy that cannot be converted exactly is refused, with the field and the reason, and nothing is printed. With --partial it stays as it is and the others are
-converted beside it; one that isolates for both directions is converted for egress, and what stays of it is printed too. What is left out, renamed or to be done by hand is told on stderr. Policies of other APIs are not printed.
+A policy that cannot be converted exactly is refused, with the field and the reason, and
+nothing is printed. With --partial it stays as it is and the others are converted beside
+it; one that isolates for both directions is converted for egress, and what stays of it
+is printed too. What is left out, renamed or to be done by hand is told on stderr.
+Policies of other APIs are not printed.
 
-Exit code: 0; 2 the command line or a manifest is wrong, a policy is refused, or the result would not mean the same.`,
+Exit code: 0, or 2 when the command line or a manifest is wrong, a policy is refused, or
+the result would not mean the same.`,
 		Example: `  # from the API of 2016 to today's
   hedgerow convert -f examples/shop/alpha --to v1
 

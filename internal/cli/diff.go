@@ -15,12 +15,16 @@ func diffCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "diff -f OLD -f NEW",
 		Short: "Show what a change of policies opens and closes",
-		Long: `Show what a change of policies opens and closes: not which lines differ, but what becomes reachable and what stops being, and which policies decide
-before and after. First comes who is isolated no longer, because from there everything gets in that nothing forbids.
+		Long: `Show what a change of policies opens and closes: not which lines differ, but what
+becomes reachable and what stops being, and which policies decide before and after.
+First comes who is isolated no longer, because from there everything gets in that
+nothing forbids.
 
-It compares all ports between all groups: pods, addresses of nodes and networks outside that no policy of either side can tell apart. Pods and nodes are the
-same on both sides when their names are. Pods on one side only are listed with what they reach and what reaches them. See "hedgerow matrix --help" for what is
-not compared: a pod with itself, a node with its own pods.
+It compares all ports between all groups: pods, addresses of nodes and networks outside
+that no policy of either side can tell apart. Pods and nodes are the same on both sides
+when their names are. Pods on one side only are listed with what they reach and what
+reaches them. See "hedgerow matrix --help" for what is not compared: a pod with itself,
+a node with its own pods.
 
 Exit code: 0 no difference, 1 a difference, 2 the command line or a manifest is wrong.`,
 		Example: `  # what would this change do?
@@ -31,7 +35,7 @@ Exit code: 0 no difference, 1 a difference, 2 the command line or a manifest is 
 		Args: args(),
 		RunE: func(c *cobra.Command, _ []string) error { return diff(c, *paths, form.name) },
 	}
-	paths = filenameFlag(c, "manifests, old ones first: twice a file, a folder with everything below it, or - for standard input")
+	paths = filenameFlag(c, "manifests, old ones first: twice the `PATH` of a file, a folder with everything below it, or - for standard input")
 	form = outputFlag(c, "text", "json", "md")
 	c.ValidArgsFunction = cobra.NoFileCompletions
 	return c

@@ -19,11 +19,15 @@ func lintCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lint -f MANIFESTS",
 		Short: "Find what is probably a mistake in policies",
-		Long: `Find what is probably a mistake in policies: selectors that select nothing, rules that decide nothing, ports that nobody listens on, egress without DNS
-and so on. Each finding has a stable code, a severity (error, warning, info), file and line, what is wrong and what to do.
+		Long: `Find what is probably a mistake in policies: selectors that select nothing, rules that
+decide nothing, ports that nobody listens on, egress without DNS and so on. Each finding
+has a stable code, a severity (error, warning, info), file and line, what is wrong and
+what to do.
 
-Selectors are compared with the Pods, workloads, Namespaces and Services of the same manifests, so give them all. What only a cluster knows is not
-guessed at. A code is silenced for one object by the annotation ` + lintAnnotation + `: HR003,HR010 and for everything by --disable.
+Selectors are compared with the Pods, workloads, Namespaces, Nodes and Services of the
+same manifests, so give them all. What only a cluster knows is not guessed at. A code is
+silenced for one object by the annotation ` + lintAnnotation + `: HR003,HR010
+and for everything by --disable.
 
 Exit code: 0 no finding, 1 findings, 2 the command line or a manifest is wrong.`,
 		Example: `  # check a folder of manifests
@@ -44,7 +48,7 @@ Exit code: 0 no finding, 1 findings, 2 the command line or a manifest is wrong.`
 	}
 	paths = filenameFlag(c, filenameUsage)
 	form = outputFlag(c, "text", "json")
-	c.Flags().StringSliceVar(&disable, "disable", nil, "codes to leave out, such as HR003 (may be given several times)")
+	c.Flags().StringSliceVar(&disable, "disable", nil, "`CODES` to leave out, such as HR003 (may be given several times)")
 	c.Flags().BoolVar(&codes, "codes", false, "list all codes, and check nothing")
 	c.ValidArgsFunction = cobra.NoFileCompletions
 	completeFlag(c, "disable", cobra.FixedCompletions(codeCompletions(), cobra.ShellCompDirectiveNoFileComp))

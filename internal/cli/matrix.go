@@ -17,15 +17,20 @@ func matrixCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "matrix -f MANIFESTS [--port PORT/PROTOCOL]... [-n NAMESPACE]...",
 		Short: "Show who reaches whom",
-		Long: `Show who reaches whom: a table of groups. The members of a group are pods, addresses of nodes, or networks outside, that no policy of the manifests can
-tell apart; so what is said of a group holds for every one of its members. Rows are sources, columns are destinations.
+		Long: `Show who reaches whom: a table of groups. The members of a group are pods, addresses of
+nodes, or networks outside, that no policy of the manifests can tell apart; so what is
+said of a group holds for every one of its members. Rows are sources, columns are
+destinations.
 
-Without --port the table says which ports are open. With it, there is one table for every port: ✓ open, ✗ closed, ✓4 or ✓6 open in IPv4 or IPv6 alone.
+Without --port the table says which ports are open. With it, there is one table for
+every port: ✓ open, ✗ closed, ✓4 or ✓6 open in IPv4 or IPv6 alone.
 
-What holds for a group and itself is meant for two of its members: a pod always reaches itself. What holds for nodes is meant for nodes that the pod does not
-run on: a node always reaches its own pods. Nothing is said of packets between two ends that are no pods.
+What holds for a group and itself is meant for two of its members: a pod always reaches
+itself. What holds for nodes is meant for nodes that the pod does not run on: a node
+always reaches its own pods. Nothing is said of packets between two ends that are no
+pods.
 
-Exit code: 0; 2 the command line or a manifest is wrong.`,
+Exit code: 0, or 2 when the command line or a manifest is wrong.`,
 		Example: `  # who reaches whom, on which ports
   hedgerow matrix -f examples/shop/before
 
@@ -41,8 +46,8 @@ Exit code: 0; 2 the command line or a manifest is wrong.`,
 	}
 	paths = filenameFlag(c, filenameUsage)
 	form = outputFlag(c, "text", "json", "csv", "dot", "mermaid")
-	ports = c.Flags().StringArray("port", nil, "only this port, as 80/TCP; ICMP is every protocol without ports (may be given several times)")
-	namespaces = c.Flags().StringArrayP("namespace", "n", nil, "only what pods of this namespace reach, and what reaches them (may be given several times)")
+	ports = c.Flags().StringArray("port", nil, "only this `PORT`, as 80/TCP; ICMP is every protocol without ports (may be given several times)")
+	namespaces = c.Flags().StringArrayP("namespace", "n", nil, "only what pods of this `NAMESPACE` reach, and what reaches them (may be given several times)")
 	c.ValidArgsFunction = cobra.NoFileCompletions
 	completeFlag(c, "port", cobra.NoFileCompletions)
 	completeFlag(c, "namespace", completeNamespaces(paths))

@@ -68,7 +68,7 @@ func page(c *cobra.Command) string {
 		fmt.Fprintf(&b, "```text\n%s\n```\n\n", strings.TrimSpace(c.Long))
 	}
 	if c.HasAvailableLocalFlags() {
-		fmt.Fprintf(&b, "## Flags\n\n```text\n%s```\n\n", c.LocalFlags().FlagUsages())
+		fmt.Fprintf(&b, "## Flags\n\n```text\n%s```\n\n", c.LocalFlags().FlagUsagesWrapped(90))
 	}
 	for _, g := range c.Groups() {
 		fmt.Fprintf(&b, "## %s\n\n", strings.TrimSuffix(g.Title, ":"))

@@ -41,10 +41,12 @@ func New(in io.Reader, out, err io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use: "hedgerow COMMAND", DisableFlagsInUseLine: true,
 		Short: "Ask what network policies mean",
-		Long: `Ask what network policies mean, from manifests, without a cluster.
+		Long: `Ask what network policies mean, from manifests, without a cluster. -f takes files,
+folders with everything below them, and - for standard input.
 
-Exit code: 0 yes, pass, no difference, no finding; 1 no, fail, a difference, a finding; 2 the command line or a manifest is wrong.`,
-		Example: `  # may the outsider reach the backend, and why not? (-f takes files, folders, and - for standard input)
+Exit code: 0 yes, pass, no difference, no finding; 1 no, fail, a difference, a finding;
+2 the command line or a manifest is wrong.`,
+		Example: `  # may the outsider reach the backend, and why not?
   hedgerow explain -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml tenant-b/outsider tenant-a/backend:80 # exit 1
 
   # who reaches whom?
@@ -129,10 +131,10 @@ Commands:{{range $commands}}{{if .IsAvailableCommand}}
   {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
 
 Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+{{.LocalFlags.FlagUsagesWrapped 90 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
 
 Flags of every command:
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+{{.InheritedFlags.FlagUsagesWrapped 90 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
 
 "{{.CommandPath}} COMMAND --help" says more about a command.{{end}}
 `

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // runLine runs a command line and returns what it prints and its exit code.
@@ -37,13 +38,19 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestHelp: every command's help puts its examples before usage and flags, and every command is in a group.
+// TestHelp: every command's help puts its examples before usage and flags, its lines (but for commands to copy) are not too long to read, and every
+// command is in a group.
 func TestHelp(t *testing.T) {
 	for _, c := range commandsOf(whole()) {
 		line := strings.TrimPrefix(c.CommandPath()+" --help", "hedgerow ")
 		out, talk, code := runLine(t, line)
 		if code != 0 || talk != "" {
 			t.Errorf("%s: exit code %d, stderr %q", line, code, talk)
+		}
+		for text := range strings.Lines(out) {
+			if !strings.HasPrefix(text, "  hedgerow ") && utf8.RuneCountInString(text) > 91 {
+				t.Errorf("%s prints a line that terminals break: %s", line, text)
+			}
 		}
 		example, usage := strings.Index(out, "Examples:"), strings.Index(out, "Usage:")
 		if usage < 0 || c.HasExample() != (example >= 0) || example > usage {

@@ -16,7 +16,7 @@ func filenameFlag(c *cobra.Command, usage string) *[]string {
 }
 
 // filenameUsage is the usage of -f in verbs that take one world.
-const filenameUsage = "manifests: a file, a folder with everything below it, or - for standard input (may be given several times)"
+const filenameUsage = "manifests: `PATH` of a file, a folder with everything below it, or - for standard input (may be given several times)"
 
 // world reads the one world that a verb is about, and warns of policies in it that do not mean what is written in them.
 func world(c *cobra.Command, paths []string) (*manifest.World, error) {

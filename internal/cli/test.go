@@ -15,8 +15,8 @@ func testCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "test FILE...",
 		Short: "Run unit tests of policies, by evaluation or with real packets",
-		Long: `Run the PolicyTests of files, of folders with everything below them, or of - (standard input). A PolicyTest names manifests and says who should
-reach whom, and who should not:
+		Long: `Run the PolicyTests of files, of folders with everything below them, or of - (standard
+input). A PolicyTest names manifests and says who should reach whom, and who should not:
 
   apiVersion: hedgerow.dev/v1alpha1
   kind: PolicyTest
@@ -24,20 +24,27 @@ reach whom, and who should not:
   spec:
     manifests: [./policies, ./workloads.yaml]     # relative to this file
     cases:
-    - {name: the neighbour gets in, from: tenant-a/frontend, to: tenant-a/backend, port: 80, protocol: TCP, expect: allow}
-    - {name: nobody else does, from: tenant-b/outsider, to: tenant-a/backend, port: http, expect: deny}
+    - {name: the neighbour gets in, from: tenant-a/frontend, to: tenant-a/backend,
+       port: 80, protocol: TCP, expect: allow}
+    - {name: nobody else does, from: tenant-b/outsider, to: tenant-a/backend,
+       port: http, expect: deny}
     - {from: 203.0.113.7, to: svc/tenant-a/web, port: 80, expect: deny}
 
-from and to are ends as in "hedgerow explain": NAMESPACE/POD, svc/NAMESPACE/NAME, deploy/NAMESPACE/NAME, node/NAME or an IP address. port is a number or a
-name; protocol is TCP (the default), UDP, SCTP or ICMP, which takes no port. All pods behind a Service, and both address families where both ends
-have them, must come to what a case expects. A test without any case fails.
+from and to are ends as in "hedgerow explain": NAMESPACE/POD, svc/NAMESPACE/NAME,
+deploy/NAMESPACE/NAME, node/NAME or an IP address. port is a number or a name; protocol
+is TCP (the default), UDP, SCTP or ICMP, which takes no port. All pods behind a Service,
+and both address families where both ends have them, must come to what a case expects. A
+test without any case fails.
 
-With --kernel the same cases are answered by real packets as well: each pod of the manifests becomes a network namespace with exactly its addresses, behind a
-throw-away node with the real compiler and the real datapath in the kernel. Servers listen on every port that a case names; what should be denied is first
-sent without any policy, and must get through then. A case fails, too, when packets and evaluator disagree. It needs root, touches nothing of the
-machine's own network, and leaves nothing behind.
+With --kernel the same cases are answered by real packets as well: each pod of the
+manifests becomes a network namespace with exactly its addresses, behind a throw-away
+node with the real compiler and the real datapath in the kernel. Servers listen on every
+port that a case names; what should be denied is first sent without any policy, and must
+get through then. A case fails, too, when packets and evaluator disagree. It needs root,
+touches nothing of the machine's own network, and leaves nothing behind.
 
-Exit code: 0 all cases passed; 1 some failed, or there were none; 2 the command line, a test or a manifest is wrong.`,
+Exit code: 0 all cases passed; 1 some failed, or there were none; 2 the command line, a
+test or a manifest is wrong.`,
 		Example: `  # every test of a folder
   hedgerow test examples/tenant-a
 
