@@ -9,7 +9,7 @@ import (
 
 // Options are the limits of a compiler. The zero value means the limits of the tables.
 type Options struct {
-	// MaxLocalPods bounds profile indices (at most 65534). Attachments beyond it stay closed, with a problem.
+	// MaxLocalPods bounds profile indices (at most 65533). Attachments beyond it stay closed, with a problem.
 	MaxLocalPods int
 	// MaxRules is the number of rule ids that have counters. Ids up to it are used first, and again when they are free.
 	MaxRules datapath.RuleID
@@ -23,7 +23,7 @@ type Options struct {
 
 // The limits of the tables.
 const (
-	maxLocalPods = int(datapath.NodeIndex) - 1
+	maxLocalPods = int(datapath.OtherNodeIndex) - 1
 	maxRules     = 16383
 	maxVerdicts  = 1 << 19
 	maxRanges    = 1 << 15

@@ -95,5 +95,5 @@ func (c *Compiler) wantedNode(r *region, means *signature) wanted {
 	if r.closed || means == r.means {
 		return c.absent(r)
 	}
-	return wanted{present: true, signature: means}
+	return wanted{present: true, signature: means, otherNode: true}
 }

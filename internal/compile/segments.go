@@ -129,7 +129,7 @@ func (r *run) emit(rest datapath.Verdict, singles []portEntry, blocks []blockEnt
 	}
 	first := r.first
 	if first == 1 {
-		first = 0 // There is no port 0, and larger blocks are fewer.
+		first = 0 // Blocks are not asked about port 0, and larger ones are fewer.
 	}
 	for first <= r.last {
 		size := uint32(1)

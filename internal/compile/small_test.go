@@ -240,3 +240,29 @@ func TestIPv6NetworkHoldsNoIPv4(t *testing.T) {
 	s.transit(s.world(pods, s.allow("d", 80)), s.world(pods, p))
 	s.transit(s.world(pods, p), s.world(pods))
 }
+
+// TestOtherNodesAreMarked: an address of another node that a selector of nodes tells apart has the mark by which the kernel knows that it is no
+// pod's; it loses its endpoint with the policy.
+func TestOtherNodesAreMarked(t *testing.T) {
+	s := small{t}
+	there := netip.MustParseAddr("10.213.0.11")
+	everyNode := policy.Everything()
+	p := s.allow("web", 80)
+	p.Isolates[policy.Egress] = true
+	p.Rules[policy.Egress] = []policy.Rule{{Action: policy.Accept, Peers: []policy.Peer{{Nodes: &everyNode}}}}
+	w := s.world([]*policy.Pod{s.pod("10.244.0.2", "app", "web")}, p)
+	w.Nodes = []*policy.Node{{Name: "here", Addresses: []netip.Addr{nodeAddress}}, {Name: "there", Addresses: []netip.Addr{there}}}
+	j := &judge{t: t, compiler: New(Options{}), tables: datapathtest.New(), all: flows(usualPorts...), random: rand.New(rand.NewSource(1))}
+	j.start(w)
+	for a, want := range map[netip.Addr]datapath.ProfileIndex{nodeAddress: datapath.NodeIndex, there: datapath.OtherNodeIndex} {
+		if e, found := j.tables.Endpoints[a]; !found || e.Index != want {
+			t.Errorf("the endpoint of %s is %+v (%t), want index %d", a, e, found, want)
+		}
+	}
+	without := *w
+	without.Policies = nil
+	j.start(&without)
+	if e, found := j.tables.Endpoints[there]; found {
+		t.Errorf("the endpoint of %s is still %+v", there, e)
+	}
+}

@@ -14,12 +14,15 @@ type wanted struct {
 	closed    *group     // the reserved group of those
 	local     *wantedLocal
 	node      bool // the address is this node's own
+	otherNode bool // it is another node's
 }
 
 func (w *wanted) index() datapath.ProfileIndex {
 	switch {
 	case w.node:
 		return datapath.NodeIndex
+	case w.otherNode:
+		return datapath.OtherNodeIndex
 	case w.local == nil:
 		return 0
 	}

@@ -80,7 +80,8 @@ const (
 
 // VerdictKey addresses one verdict. The kernel asks in this order and takes the first entry found: (group, port), (group, range of ports),
 // (group, any port), and then the same for AnyGroup. So a group that has an entry of its own under a profile must
-// have all that differ from its any-port entry. No entry at all is a drop.
+// have all that differ from its any-port entry. No entry at all is a drop. Port 0 is a packet's port too: it is in no range, since the first
+// question, for the port itself, finds the any-port entry.
 type VerdictKey struct {
 	Profile  ProfileID
 	Group    GroupID // AnyGroup: every group without entries of its own

@@ -48,8 +48,11 @@ func ranges(has bool) string {
 }
 
 func indexName(i datapath.ProfileIndex) string {
-	if i == datapath.NodeIndex {
+	switch i {
+	case datapath.NodeIndex:
 		return "node"
+	case datapath.OtherNodeIndex:
+		return "other node"
 	}
 	return fmt.Sprint(i)
 }

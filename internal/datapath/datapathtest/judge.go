@@ -55,7 +55,7 @@ type endpoint struct{ datapath.Endpoint }
 
 func (e endpoint) isNode() bool { return e.Index == datapath.NodeIndex }
 
-func (e endpoint) isLocalPod() bool { return e.Index != 0 && !e.isNode() }
+func (e endpoint) isLocalPod() bool { return e.Index != 0 && e.Index < datapath.OtherNodeIndex }
 
 func closed(source, destination endpoint) datapath.Reason {
 	switch {

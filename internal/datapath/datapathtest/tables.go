@@ -146,8 +146,8 @@ func (t *Tables) putProfiles(c *datapath.Change) (writes []Write) {
 			if found && old.Interface != p.Interface && t.refers(i) {
 				return fmt.Errorf("the interface changes while endpoints refer to the profile")
 			}
-			if i == datapath.NodeIndex {
-				return fmt.Errorf("the index is the node's")
+			if i >= datapath.OtherNodeIndex {
+				return fmt.Errorf("the index is that of nodes")
 			}
 			t.Profiles[i] = p
 			return t.hasVerdicts(p)
@@ -178,7 +178,7 @@ func (t *Tables) putInterfaces(c *datapath.Change) (writes []Write) {
 func (t *Tables) putEndpoints(c *datapath.Change) (writes []Write) {
 	for a, e := range c.PutEndpoints {
 		writes = append(writes, Write{Name: fmt.Sprintf("put endpoint %s", a), Do: func() error {
-			if _, found := t.Profiles[e.Index]; e.Index != 0 && e.Index != datapath.NodeIndex && !found {
+			if _, found := t.Profiles[e.Index]; e.Index != 0 && e.Index < datapath.OtherNodeIndex && !found {
 				return fmt.Errorf("profile index %d does not exist", e.Index)
 			}
 			t.Endpoints[a] = e

@@ -186,7 +186,8 @@ func TestRules(t *testing.T) {
 		{"a block of no bits", datapath.Change{PutRanges: map[datapath.RangeKey]datapath.Verdict{{Profile: 1, Protocol: datapath.TCP}: {}}}, "1 to 16 bits"},
 		{"a range of ICMP", datapath.Change{PutRanges: map[datapath.RangeKey]datapath.Verdict{{Profile: 1, Bits: 16}: {}}}, "have no ports"},
 		{"a network that is not masked", datapath.Change{PutNetworks: map[netip.Prefix]datapath.GroupID{netip.MustParsePrefix("10.0.0.1/8"): 16}}, "not masked"},
-		{"a profile for the node", datapath.Change{PutProfiles: map[datapath.ProfileIndex]datapath.Profile{datapath.NodeIndex: {}}}, "is the node's"},
+		{"a profile for the node", datapath.Change{PutProfiles: map[datapath.ProfileIndex]datapath.Profile{datapath.NodeIndex: {}}}, "that of nodes"},
+		{"a profile for other nodes", datapath.Change{PutProfiles: map[datapath.ProfileIndex]datapath.Profile{datapath.OtherNodeIndex: {}}}, "that of nodes"},
 		{"delete what is not there", datapath.Change{DeleteEndpoints: []netip.Addr{outside}}, "does not exist"},
 	} {
 		if err := example(t).Apply(&test.change); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -182,6 +182,21 @@ func TestRangeBoundaries(t *testing.T) {
 	})
 }
 
+// TestPortZeroIsInNoRange: packets to port 0 exist, and blocks that begin there are for the ports after it.
+func TestPortZeroIsInNoRange(t *testing.T) {
+	eachWay(t, func(b *testbed, f family, w wayIn) {
+		for _, p := range probes[:2] {
+			e := newEntries(20, datapath.AnyGroup, w.peer())
+			for _, group := range []datapath.GroupID{datapath.AnyGroup, w.peer()} {
+				e.span(group, p.protocol(f), 0, 7, accept(21))
+			}
+			w.govern(b, e)
+			b.wantVerdict(f, w, p, 0, deny(20))
+			b.wantVerdict(f, w, p, 1, accept(21))
+		}
+	})
+}
+
 // TestRangesHaveNoPartInOtherProtocols: not even entries for protocol 0 change what ICMP and IPIP get.
 func TestRangesHaveNoPartInOtherProtocols(t *testing.T) {
 	eachWay(t, func(b *testbed, f family, w wayIn) {

@@ -58,7 +58,8 @@ __noinline __u64 find_verdict(__u32 profile, __u32 group, __u32 protocol, __u32 
 	if (has_ports(protocol))
 		k.protocol = protocol;
 	for (int i = 0; i < 2; i++) {
-		if (k.protocol && port) {
+		/* Port 0 is in no range: its exact entry is that of any port. */
+		if (k.protocol) {
 			k.port = port;
 			found = verdict_word(&k, &word);
 			if (found)
