@@ -262,6 +262,14 @@ func TestOtherNodesAreMarked(t *testing.T) {
 	without := *w
 	without.Policies = nil
 	j.start(&without)
+	for plan := j.compiler.Sweep(); !plan.Empty(); plan = j.compiler.Sweep() {
+		for i := range plan.Changes {
+			if err := j.tables.Apply(&plan.Changes[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j.compiler.Commit(len(plan.Changes))
+	}
 	if e, found := j.tables.Endpoints[there]; found {
 		t.Errorf("the endpoint of %s is still %+v", there, e)
 	}
