@@ -332,11 +332,11 @@ spec:
 
 // A conversion that is wrong in any way is noticed, also where the manifests hold no pod.
 func TestProveNoticesAlpha(t *testing.T) {
-	udp, number := networkingv1.NetworkPolicyPort{}.Protocol, int32(81)
+	number := int32(81)
 	tests := map[string]func(np *networkingv1.NetworkPolicy){
 		"ports dropped":               func(np *networkingv1.NetworkPolicy) { np.Spec.Ingress[0].Ports = nil },
 		"one port dropped":            func(np *networkingv1.NetworkPolicy) { np.Spec.Ingress[0].Ports = np.Spec.Ingress[0].Ports[:1] },
-		"protocol dropped":            func(np *networkingv1.NetworkPolicy) { np.Spec.Ingress[0].Ports[1].Protocol = udp },
+		"protocol dropped":            func(np *networkingv1.NetworkPolicy) { np.Spec.Ingress[0].Ports[1].Protocol = nil },
 		"end of range":                func(np *networkingv1.NetworkPolicy) { np.Spec.Ingress[0].Ports[0].EndPort = &number },
 		"peers dropped":               func(np *networkingv1.NetworkPolicy) { np.Spec.Ingress[0].From = nil },
 		"one peer dropped":            func(np *networkingv1.NetworkPolicy) { np.Spec.Ingress[0].From = np.Spec.Ingress[0].From[:1] },

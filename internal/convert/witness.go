@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1alpha1 "sigs.k8s.io/network-policy-api/apis/v1alpha1"
@@ -38,7 +39,7 @@ func withWitnesses(w *manifest.World) *analysis.World {
 	for i, labels := range s.namespaces {
 		name := witnessName(i)
 		labels = maps.Clone(labels)
-		labels["kubernetes.io/metadata.name"] = name
+		labels[corev1.LabelMetadataName] = name
 		world.Namespaces = append(world.Namespaces, &policy.Namespace{Name: name, Labels: labels})
 	}
 	for _, ns := range world.Namespaces {
@@ -49,7 +50,7 @@ func withWitnesses(w *manifest.World) *analysis.World {
 	return &world
 }
 
-// pod makes a pod up. Its addresses are of the networks for documentation, which no cluster uses for pods.
+// pod makes a pod up. Its addresses are of the networks for benchmarks (RFC 2544) and for documentation (RFC 3849), which no cluster uses for pods.
 func (s *witnesses) pod(namespace string, i, number int, labels map[string]string) *policy.Pod {
 	return &policy.Pod{
 		Namespace: namespace, Name: witnessName(i), Labels: labels, Ports: s.ports,
@@ -112,7 +113,7 @@ func (s *witnesses) collectCluster(p *v1alpha2.ClusterNetworkPolicy) {
 	}
 }
 
-// collectSubject is enough for the older cluster policies: they stay as they are, and it is their subjects that conversion could reorder them for.
+// collectSubject is enough for the older cluster policies: they are not converted, so all that may change is which of their subjects' flows still come to them.
 func (s *witnesses) collectSubject(subject clusterv1alpha1.AdminNetworkPolicySubject) {
 	if subject.Pods != nil {
 		s.addPeer("", &subject.Pods.NamespaceSelector, &subject.Pods.PodSelector)
