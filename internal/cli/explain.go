@@ -47,7 +47,7 @@ is.`,
   # which ports are open?
   hedgerow explain -f examples/tenant-a/tenants.yaml -f examples/tenant-a/policies.yaml tenant-a/frontend tenant-a/backend`,
 		Args: args("FROM", "TO"),
-		RunE: func(c *cobra.Command, args []string) error { return explain(c, *paths, form, args[0], args[1]) },
+		RunE: func(c *cobra.Command, args []string) error { return explain(c, *paths, form.name, args[0], args[1]) },
 	}
 	paths = filenameFlag(c, filenameUsage)
 	form = outputFlag(c, "text", "json")
@@ -55,7 +55,7 @@ is.`,
 	return c
 }
 
-func explain(c *cobra.Command, paths []string, form *format, fromText, target string) error {
+func explain(c *cobra.Command, paths []string, form, fromText, target string) error {
 	toText, port, err := manifest.SplitTarget(target)
 	if err != nil {
 		return usageError(c, "%w", err)
@@ -80,10 +80,10 @@ func explain(c *cobra.Command, paths []string, form *format, fromText, target st
 	if err != nil {
 		return err
 	}
-	if form.name == "json" {
+	if form == "json" {
 		err = printJSON(c, a)
 	} else {
-		err = printExplanation(c.OutOrStdout(), a)
+		err = writeExplanationText(c.OutOrStdout(), a)
 	}
 	if err != nil {
 		return err

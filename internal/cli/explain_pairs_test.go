@@ -92,7 +92,7 @@ func pair(t *testing.T, w *manifest.World, fromText, target string) {
 		t.Errorf("%s to %s: no flow", fromText, target)
 	}
 	var text bytes.Buffer
-	if err := printExplanation(&text, a); err != nil {
+	if err := writeExplanationText(&text, a); err != nil {
 		t.Fatal(err)
 	}
 	anyDenied := false

@@ -11,8 +11,8 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// printExplanation prints the answer for people: flows that were answered alike together.
-func printExplanation(out io.Writer, a *explanation) error {
+// writeExplanationText prints the answer for people: flows that were answered alike together.
+func writeExplanationText(out io.Writer, a *explanation) error {
 	var b bytes.Buffer
 	for _, note := range a.Notes {
 		fmt.Fprintf(&b, "%s.\n", note)

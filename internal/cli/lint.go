@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hedgerow-net/hedgerow/internal/manifest"
 	"github.com/hedgerow-net/hedgerow/policy/analysis/lint"
 )
 
@@ -43,7 +42,7 @@ Exit code: 0 no finding, 1 findings, 2 the command line or a manifest is wrong.`
 			if codes {
 				return printCodes(c.OutOrStdout())
 			}
-			return runLint(c, *paths, form, disable)
+			return runLint(c, *paths, form.name, disable)
 		},
 	}
 	paths = filenameFlag(c, filenameUsage)
@@ -55,7 +54,7 @@ Exit code: 0 no finding, 1 findings, 2 the command line or a manifest is wrong.`
 	return c
 }
 
-func runLint(c *cobra.Command, paths []string, form *format, disable []string) error {
+func runLint(c *cobra.Command, paths []string, form string, disable []string) error {
 	disabled, err := parseCodes(disable)
 	if err != nil {
 		return usageError(c, "--disable: %w", err)
@@ -73,105 +72,15 @@ func runLint(c *cobra.Command, paths []string, form *format, disable []string) e
 	if err != nil {
 		return err
 	}
-	if form.name == "json" {
+	if form == "json" {
 		err = printJSON(c, lintAnswer{Findings: found, Count: countOf(found)})
 	} else {
-		err = printFindings(c.OutOrStdout(), found)
+		err = writeFindingsText(c.OutOrStdout(), found)
 	}
 	if err != nil {
 		return err
 	}
 	return answer(len(found) == 0)
-}
-
-// lintAnswer is what -o json prints.
-type lintAnswer struct {
-	Findings []lintFinding `json:"findings"`
-	Count    lintCount     `json:"count"`
-}
-
-// lintFinding is one finding as it is printed.
-type lintFinding struct {
-	Code     lint.Code     `json:"code"`
-	Severity lint.Severity `json:"severity"`
-	File     string        `json:"file"`
-	Line     int           `json:"line"`
-	Object   lintObject    `json:"object"`
-	Field    string        `json:"field,omitempty"`
-	Message  string        `json:"message"`
-	Advice   string        `json:"advice"`
-}
-
-// lintObject names the object at fault.
-type lintObject struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Namespace  string `json:"namespace,omitempty"`
-	Name       string `json:"name"`
-}
-
-// lintCount is how many findings there are of each severity.
-type lintCount struct {
-	Error   int `json:"error"`
-	Warning int `json:"warning"`
-	Info    int `json:"info"`
-}
-
-func (c lintCount) String() string {
-	if c == (lintCount{}) {
-		return "no findings"
-	}
-	return fmt.Sprintf("errors: %d, warnings: %d, info: %d", c.Error, c.Warning, c.Info)
-}
-
-func countOf(found []lintFinding) lintCount {
-	var c lintCount
-	for _, f := range found {
-		switch f.Severity {
-		case lint.Error:
-			c.Error++
-		case lint.Warning:
-			c.Warning++
-		default:
-			c.Info++
-		}
-	}
-	return c
-}
-
-// located turns findings into what is printed, in the order of files and lines, without those that are silenced.
-func located(m *manifest.World, all []lint.Finding, disabled map[lint.Code]bool) ([]lintFinding, error) {
-	silenced, err := silences(m)
-	if err != nil {
-		return nil, err
-	}
-	found := []lintFinding{}
-	for _, f := range all {
-		o := m.ObjectOf(f.Ref)
-		if o == nil || disabled[f.Code] || silenced[o][f.Code] {
-			continue
-		}
-		kind, _ := lint.KindOf(f.Code)
-		at := o.At(f.Field)
-		found = append(found, lintFinding{
-			Code: f.Code, Severity: kind.Severity, File: at.File, Line: at.Line, Field: f.Field, Message: f.Message, Advice: f.Advice,
-			Object: lintObject{APIVersion: o.Kind.GroupVersion().String(), Kind: o.Kind.Kind, Namespace: o.Namespace, Name: o.Name},
-		})
-	}
-	sortFindings(found)
-	return found, nil
-}
-
-func printFindings(out io.Writer, found []lintFinding) error {
-	for _, f := range found {
-		if _, err := fmt.Fprintf(out, "%s:%d: %s %s: %s\n    %s\n", f.File, f.Line, f.Severity, f.Code, f.Message, f.Advice); err != nil {
-			return fmt.Errorf("print findings: %w", err)
-		}
-	}
-	if _, err := fmt.Fprintln(out, countOf(found)); err != nil {
-		return fmt.Errorf("print findings: %w", err)
-	}
-	return nil
 }
 
 func printCodes(out io.Writer) error {

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,10 +27,4 @@ func silences(m *manifest.World) (map[*manifest.Object]map[lint.Code]bool, error
 		silenced[o] = codes
 	}
 	return silenced, nil
-}
-
-func sortFindings(found []lintFinding) {
-	slices.SortStableFunc(found, func(a, b lintFinding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Code, b.Code))
-	})
 }
