@@ -7,7 +7,7 @@ COMMANDS := hedgerow hedgerow-standalone hedgerow-agent hedgerow-cni hedgerow-to
 KUBE     := k8s.io/component-base/version
 LDFLAGS  := -s -w -X $(KUBE).gitVersion=v1.36.3 -X $(KUBE).gitMajor=1 -X $(KUBE).gitMinor=36 -X $(KUBE).gitTreeState=clean \
             -X k8s.io/client-go/pkg/version.gitVersion=v1.36.3
-.PHONY: up build test generate check bench clean
+.PHONY: up build test mutate generate check bench clean
 
 ## up: build, and show a tenant being isolated with real packets (ARGS=--exit: end after the table)
 up: build
@@ -21,6 +21,10 @@ build:
 ## test: every test, as root, in network namespaces of their own
 test: build
 	@test/run $(TESTFLAGS)
+
+## mutate: break the code in every listed way and require that a test notices (ARGS="-run endPort")
+mutate:
+	@$(GO) run ./test/mutate $(ARGS)
 
 ## bench: how fast an isolation takes effect on this machine (ARGS="--toggles 100")
 bench: build

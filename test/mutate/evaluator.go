@@ -2,7 +2,7 @@ package main
 
 // evaluator are the ways to break what policies mean.
 var evaluator = []mutation{
-	{leg: "evaluator", name: "except is ignored", file: "policy/model.go",
+	{leg: "evaluator", name: "except is ignored", file: "policy/network.go",
 		old: `return n.CIDR.Contains(a) && !slices.ContainsFunc(n.Except, func(e netip.Prefix) bool { return e.Contains(a) })`,
 		new: `return n.CIDR.Contains(a)`, suites: []string{policySuite}},
 	{leg: "evaluator", name: "endPort is not part of its range", file: "policy/model.go",

@@ -17,7 +17,7 @@ var program = []mutation{
 	{leg: "program", name: "ranges of ports are not looked up", file: bpf + "verdict.h",
 		old: "if (k.protocol && in_ranges) {", new: "if (0) {", suites: []string{kernelSuite + "Range"}},
 	{leg: "program", name: "a range counts more than a port inside it", file: bpf + "verdict.h",
-		old: "		if (k.protocol && port) {", new: "		if (k.protocol && port && !in_ranges) {", suites: []string{kernelSuite + "Range"}},
+		old: "		if (k.protocol) {", new: "		if (k.protocol && !in_ranges) {", suites: []string{kernelSuite + "Range"}},
 	{leg: "program", name: "ranges do not tell protocols apart", file: bpf + "verdict.h",
 		old: ".protocol = k->protocol, .port = bpf_htons(port)", new: ".protocol = IPPROTO_TCP, .port = bpf_htons(port)", suites: []string{kernelSuite + "Range"}},
 	{leg: "program", name: "the verdicts of every group are not asked for", file: bpf + "verdict.h",
@@ -37,5 +37,7 @@ var program = []mutation{
 	{leg: "program", name: "networks are not looked up", file: bpf + "endpoint.h",
 		old: "return group ? *group : GROUP_WORLD;", new: "return GROUP_WORLD;", suites: []string{kernelSuite + "Network"}},
 	{leg: "program", name: "the node's own addresses are like any others", file: bpf + "endpoint.h",
-		old: "		e->node = 1;", new: "		e->node = 0;", suites: []string{kernelSuite + "Node"}},
+		old: "e->node = e->index == NODE_INDEX;", new: "e->node = 0;", suites: []string{kernelSuite + "Node"}},
+	{leg: "program", name: "other nodes are taken for this one", file: bpf + "endpoint.h",
+		old: "e->node = e->index == NODE_INDEX;", new: "e->node = 1;", suites: []string{kernelSuite + "Node|Nobody"}},
 }
