@@ -120,13 +120,13 @@ func (w *World) nodeEnd(text, name string) (*End, error) {
 }
 
 func (w *World) workloadEnd(text, kind, namespace, name string) (*End, error) {
-	k, err := workloadKind(kind)
+	k, err := parseWorkloadKind(kind)
 	if err != nil {
 		return nil, err
 	}
 	var all []string
 	for _, wl := range w.Workloads {
-		if wl.Kind != k.Kind {
+		if wl.Kind != k.kind {
 			continue
 		}
 		if wl.Namespace == namespace && wl.Name == name {
@@ -134,24 +134,24 @@ func (w *World) workloadEnd(text, kind, namespace, name string) (*End, error) {
 		}
 		all = append(all, wl.Namespace+"/"+wl.Name)
 	}
-	return nil, notFound(k.Kind, namespace+"/"+name, all)
+	return nil, notFound(k.kind, namespace+"/"+name, all)
 }
 
-// workloadKind understands what kubectl does: the kind, its plural, its short form.
-func workloadKind(text string) (WorkloadKind, error) {
+// parseWorkloadKind understands what kubectl does: the kind, its plural, its short form.
+func parseWorkloadKind(text string) (workloadKind, error) {
 	known := []string{"pod", "svc", "node"}
-	for _, k := range WorkloadKinds {
-		low := strings.ToLower(k.Kind)
-		forms := []string{low, low + "s", k.Short}
-		if k.Kind == "CronJob" {
+	for _, k := range workloadKinds {
+		low := strings.ToLower(k.kind)
+		forms := []string{low, low + "s", k.short}
+		if k.kind == "CronJob" {
 			forms = append(forms, "cj")
 		}
 		if slices.Contains(forms, strings.ToLower(text)) {
 			return k, nil
 		}
-		known = append(known, low, k.Short)
+		known = append(known, low, k.short)
 	}
-	return WorkloadKind{}, fmt.Errorf("%q is no kind that can be an end of a flow%s", text, nearest.DidYouMean(text, known))
+	return workloadKind{}, fmt.Errorf("%q is no kind that can be an end of a flow%s", text, nearest.DidYouMean(text, known))
 }
 
 func (w *World) serviceEnd(text, namespace, name string) (*End, error) {

@@ -13,11 +13,11 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// WorkloadKind is a kind with a pod template, and how kubectl calls it for short.
-type WorkloadKind struct{ Kind, Short string }
+// workloadKind is a kind with a pod template, and how kubectl calls it for short.
+type workloadKind struct{ kind, short string }
 
-// WorkloadKinds are all kinds with a pod template.
-var WorkloadKinds = []WorkloadKind{
+// workloadKinds are all kinds with a pod template.
+var workloadKinds = []workloadKind{
 	{"Deployment", "deploy"}, {"ReplicaSet", "rs"}, {"StatefulSet", "sts"}, {"DaemonSet", "ds"}, {"Job", "job"}, {"CronJob", "cronjob"},
 	{"ReplicationController", "rc"},
 }
@@ -43,9 +43,20 @@ func template(object any) *corev1.PodTemplateSpec {
 	return nil
 }
 
+// PodSpec returns the spec of the object's pods: its own if it is a Pod, otherwise that of its pod template; nil: it has none.
+func (o *Object) PodSpec() *corev1.PodSpec {
+	if pod, ok := o.Value.(*corev1.Pod); ok {
+		return &pod.Spec
+	}
+	if t := template(o.Value); t != nil {
+		return &t.Spec
+	}
+	return nil
+}
+
 // addWorkloads adds one pod for every object with a pod template, except those that another one of the manifests controls, as a Deployment
 // controls its ReplicaSets, and those whose Pods are there, as in what a cluster answers. The pod has the name of its workload; where a pod of that name is there already, or a workload of a kind that comes first in
-// WorkloadKinds, its own kind is put before it: "ds:web", which no object can be called.
+// workloadKinds, its own kind is put before it: "ds:web", which no object can be called.
 func (w *World) addWorkloads() {
 	taken := map[[2]string]bool{}
 	for _, p := range w.Pods {
@@ -59,7 +70,7 @@ func (w *World) addWorkloads() {
 			continue
 		}
 		if taken[[2]string{o.Namespace, name}] {
-			name = WorkloadKinds[rank(o.Kind.Kind)].Short + ":" + name
+			name = workloadKinds[rank(o.Kind.Kind)].short + ":" + name
 		}
 		taken[[2]string{o.Namespace, name}] = true
 		t := template(o.Value)
@@ -86,9 +97,9 @@ func (w *World) workloadObjects() []*Object {
 	return all
 }
 
-// rank is the place of a kind in WorkloadKinds.
+// rank is the place of a kind in workloadKinds.
 func rank(kind string) int {
-	return slices.IndexFunc(WorkloadKinds, func(k WorkloadKind) bool { return k.Kind == kind })
+	return slices.IndexFunc(workloadKinds, func(k workloadKind) bool { return k.kind == kind })
 }
 
 // templates returns the objects with a pod template.

@@ -66,7 +66,7 @@ func suiteOf(result *Result) suiteXML {
 		o := &result.Cases[i]
 		c := testXML{Name: o.Case.Name, Class: t.Name, File: o.Case.Position.File, Line: o.Case.Position.Line}
 		if !o.Passed() {
-			lines := o.Reasons()
+			lines := o.reasons()
 			c.Failure = &failureXML{Message: lines[0], Text: strings.Join(lines, "\n")}
 			s.Failures++
 		}

@@ -142,7 +142,7 @@ func TestWorldsInTurn(t *testing.T) {
 				o := &report.Tests[0].Cases[i]
 				// The first case is about two pods, of which one is reached.
 				if o.Disagreement || o.Passed() == (o.Case.To.Value == "svc/shop/web") {
-					t.Errorf("%s", strings.Join(o.Reasons(), "\n"))
+					t.Errorf("%s", strings.Join(o.reasons(), "\n"))
 				}
 			}
 		}

@@ -111,7 +111,7 @@ func TestRun(t *testing.T) {
 			}
 			o := report.Tests[0].Cases[0]
 			if o.Got != test.got || o.Flows != test.flows || o.Passed() != (test.got == o.Case.Expect) {
-				t.Errorf("got %s of %d flows (passed %t), want %s of %d: %s", o.Got, o.Flows, o.Passed(), test.got, test.flows, strings.Join(o.Reasons(), "\n"))
+				t.Errorf("got %s of %d flows (passed %t), want %s of %d: %s", o.Got, o.Flows, o.Passed(), test.got, test.flows, strings.Join(o.reasons(), "\n"))
 			}
 		})
 	}

@@ -43,14 +43,14 @@ func (p *printer) line(format string, args ...any) {
 }
 
 func (p *printer) reason(o *Outcome) {
-	for _, line := range o.Reasons() {
+	for _, line := range o.reasons() {
 		p.line("        %s", line)
 	}
 }
 
-// Reasons says why the case came to what it did, one sentence a line: what was expected and found, what the packets came to, why the
+// reasons says why the case came to what it did, one sentence a line: what was expected and found, what the packets came to, why the
 // evaluator decides so, and where that is written.
-func (o *Outcome) Reasons() []string {
+func (o *Outcome) reasons() []string {
 	found := fmt.Sprintf("%s: %s", o.Got, o.flowWords())
 	if o.Got != o.Case.Expect {
 		found = fmt.Sprintf("expected %s, got %s: %s", o.Case.Expect, o.Got, o.flowWords())
