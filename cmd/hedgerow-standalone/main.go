@@ -35,11 +35,14 @@ gone when the command ends. On the machine it listens on 127.0.0.1 only.`,
   # use it from another terminal
   sudo hedgerow-standalone kubectl get nodes
 
+  # why is a connection denied?
+  sudo hedgerow-standalone denials
+
   # remove what a killed instance left
   sudo hedgerow-standalone clean`,
 		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
 	}
-	c.AddCommand(upCommand(), demoCommand(), benchCommand(), cleanCommand(), kubectlCommand(), versionCommand())
+	c.AddCommand(upCommand(), demoCommand(), benchCommand(), cleanCommand(), kubectlCommand(), denialsCommand(), versionCommand())
 	c.AddCommand(controllers.Commands()...)
 	c.CompletionOptions.HiddenDefaultCmd = true
 	return c
