@@ -53,17 +53,18 @@ connection of a table is really opened, and what denied it is printed. Then the 
 		},
 	}
 	addOptions(c, &o)
+	c.Flags().Lookup("data-dir").Usage = "folder that keeps everything (default: nothing is kept)"
 	c.Flags().BoolVar(&exit, "exit", false, "end after the table")
 	return c
 }
 
 // sayTry suggests what to do with the tenants. The resource must be written networkpolicys: kubectl takes networkpolicy for the v1 API.
 func sayTry(out io.Writer) {
-	fmt.Fprint(out, `
+	fmt.Fprintf(out, `
 Things to try:
-  hedgerow-standalone kubectl -n tenant-a get networkpolicys
-  hedgerow-standalone kubectl create -f examples/tenant-a/pol1.json \
+  %[1]s kubectl -n tenant-a get networkpolicys
+  %[1]s kubectl create -f examples/tenant-a/pol1.json \
     --raw /apis/net.alpha.kubernetes.io/v1alpha1/namespaces/tenant-a/networkpolicys/
-  hedgerow-standalone kubectl annotate ns tenant-a --overwrite net.alpha.kubernetes.io/network-isolation=off
-`)
+  %[1]s kubectl annotate ns tenant-a --overwrite net.alpha.kubernetes.io/network-isolation=off
+`, program())
 }

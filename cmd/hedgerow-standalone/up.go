@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -108,7 +109,19 @@ func sayNext(out io.Writer, i *standalone.Instance) {
 Hedgerow is up: API server %s, logs in %s
 In another terminal:
   export KUBECONFIG=%s
-  hedgerow-standalone kubectl get nodes,pods -A
+  %[4]s kubectl get nodes,pods -A
+  %[4]s denials --follow
 Ctrl-C stops it.
-`, i.URL(), i.LogDir(), i.KubeconfigPath())
+`, i.URL(), i.LogDir(), i.KubeconfigPath(), program())
+}
+
+// program is how this program can be called from where it was called.
+func program() string {
+	if _, err := exec.LookPath("hedgerow-standalone"); err == nil {
+		return "hedgerow-standalone"
+	}
+	if path, err := os.Executable(); err == nil {
+		return path
+	}
+	return os.Args[0]
 }
