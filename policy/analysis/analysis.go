@@ -40,8 +40,3 @@ func (a *Analysis) Reach(src, dst *Group) Reach {
 	}
 	return r
 }
-
-// Verdict returns what decides about one flow from src to dst, in a family that both have. See Reach for whom it holds.
-func (a *Analysis) Verdict(src, dst *Group, f Family, protocol policy.Protocol, port uint16) Verdict {
-	return a.view.verdict(src.at[0], dst.at[0], f, protocol, port)
-}

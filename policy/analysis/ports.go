@@ -30,14 +30,6 @@ func AllPorts() Ports {
 	return p
 }
 
-// OnePort returns the set of one port; for policy.OtherProtocols the set of these protocols. Port 0 is every port of the protocol.
-func OnePort(protocol policy.Protocol, port uint16) Ports {
-	if port == 0 {
-		return PortRange(protocol, 1, lastPort)
-	}
-	return PortRange(protocol, port, port)
-}
-
 // PortRange returns the set of the ports from first to last, both included; for policy.OtherProtocols the set of these protocols.
 func PortRange(protocol policy.Protocol, first, last uint16) Ports {
 	var p Ports
@@ -81,9 +73,6 @@ func contains(ranges []Range, port int) bool {
 // IsEmpty reports whether nothing belongs to the set.
 func (p Ports) IsEmpty() bool { return p.Equal(Ports{}) }
 
-// IsAll reports whether everything belongs to the set.
-func (p Ports) IsAll() bool { return p.Equal(AllPorts()) }
-
 // Equal reports whether both are the same set.
 func (p Ports) Equal(o Ports) bool {
 	for i := range p.ranges {
@@ -96,9 +85,6 @@ func (p Ports) Equal(o Ports) bool {
 
 // Union returns what belongs to either set.
 func (p Ports) Union(o Ports) Ports { return p.combine(o, func(a, b bool) bool { return a || b }) }
-
-// Intersect returns what belongs to both sets.
-func (p Ports) Intersect(o Ports) Ports { return p.combine(o, func(a, b bool) bool { return a && b }) }
 
 // Minus returns what belongs to this set and not to the other one.
 func (p Ports) Minus(o Ports) Ports { return p.combine(o, func(a, b bool) bool { return a && !b }) }

@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/hedgerow-net/hedgerow/policy"
@@ -21,11 +20,6 @@ func (r Reach) Any() Ports { return r.Ports[IPv4].Union(r.Ports[IPv6]) }
 
 // Uniform reports whether all families that both groups have allow the same.
 func (r Reach) Uniform() bool { return len(r.Families) < 2 || r.Ports[IPv4].Equal(r.Ports[IPv6]) }
-
-// Equal reports whether both allow the same, in the same families.
-func (r Reach) Equal(o Reach) bool {
-	return slices.Equal(r.Families, o.Families) && r.Ports[IPv4].Equal(o.Ports[IPv4]) && r.Ports[IPv6].Equal(o.Ports[IPv6])
-}
 
 // String says in words what may pass; each family for itself where they differ.
 func (r Reach) String() string {
