@@ -31,11 +31,13 @@ func writeMatrixText(out io.Writer, m *matrix) error {
 
 // portSets prints the table of what is open: in words, or, where these are too long, with a letter for each set and a legend.
 func (m *matrix) portSets(b *strings.Builder) {
-	var wide strings.Builder
-	m.table(&wide, true, func(c cell) string { return c.reach.String() })
-	if widest(wide.String()) <= widestTable {
-		b.WriteString(wide.String())
-		return
+	if 3*len(m.groups) <= widestTable { // a letter and two blanks
+		var wide strings.Builder
+		m.table(&wide, true, func(c cell) string { return c.reach.String() })
+		if widest(wide.String()) <= widestTable {
+			b.WriteString(wide.String())
+			return
+		}
 	}
 	letters := map[string]string{"everything": "✓", "nothing": "✗", analysis.Reach{}.String(): "–"}
 	var legend []string
@@ -98,11 +100,15 @@ func align(b *strings.Builder, rows [][]string) {
 		}
 	}
 	for _, row := range rows {
-		line := ""
+		blanks := 0 // put off, so that none ends a line
 		for i, text := range row {
-			line += text + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text)+2)
+			if text != "" {
+				fmt.Fprintf(b, "%*s%s", blanks, "", text)
+				blanks = 0
+			}
+			blanks += widths[i] - utf8.RuneCountInString(text) + 2
 		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		b.WriteByte('\n')
 	}
 }
 
