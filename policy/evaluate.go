@@ -96,7 +96,7 @@ func (s *Set) judge(d Direction, subject, peer End, f Flow) Reason {
 		// Accept and Deny end it: "No further ClusterNetworkPolicy or NetworkPolicy rules will be processed". Pass "skips all further
 		// ClusterNetworkPolicy rules in the current tier for the selected traffic, and passes evaluation to the next tier" (rules[].action).
 		if p, rule := s.firstMatch(selecting, tier, d, peer, f); rule != nil && rule.Action != Pass {
-			return RuleReason(d, p, rule)
+			return ruleReason(d, p, rule)
 		}
 		// "NetworkPolicy always makes a final decision for selected pods. Further evaluation only happens for Pods not selected" (tier). A pod is
 		// selected in the directions of policyTypes.

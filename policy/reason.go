@@ -41,8 +41,8 @@ const (
 	CauseFamilies
 )
 
-// RuleReason is the reason when a rule of the policy decides.
-func RuleReason(d Direction, p *Policy, rule *Rule) Reason {
+// ruleReason is the reason when a rule of the policy decides.
+func ruleReason(d Direction, p *Policy, rule *Rule) Reason {
 	return Reason{
 		Action: rule.Action, Direction: d, Cause: CauseRule, Tier: p.Tier, Policy: p.Ref, Rule: rule.Index, RuleName: rule.Name, Field: rule.Field,
 	}

@@ -57,7 +57,6 @@ func TestPortsAreSets(t *testing.T) {
 					t.Errorf("%v %d in %v without %v: %t", protocol, port, a, b, got)
 				}
 			}
-
 		}
 		if a.Equal(b) != same {
 			t.Errorf("%v equal to %v: %t", a, b, a.Equal(b))
