@@ -60,9 +60,10 @@ type Change struct {
 // Changes returns every difference in what may pass: ordered by source, destination, what was opened before what was closed.
 func (c *Comparison) Changes() []Change {
 	var changes []Change
+	same := newUnchanged(c)
 	for _, src := range c.groups {
 		for _, dst := range c.groups {
-			if c.inBoth(src) && c.inBoth(dst) && (c.everPods(src) || c.everPods(dst)) {
+			if c.inBoth(src) && c.inBoth(dst) && (c.everPods(src) || c.everPods(dst)) && !same.between(src, dst) {
 				changes = append(changes, c.between(src, dst)...)
 			}
 		}

@@ -11,10 +11,14 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// changed draws a world like w: other policies and isolations, pods that were relabelled, have gone or come.
+// changed draws a world like w: other policies and isolations, maybe only one of them, pods that were relabelled, have gone or come.
 func (d drawer) changed(w *World) *World {
 	next := d.world()
 	next.Nodes = w.Nodes
+	if n := len(w.Policies); n > 0 && rapid.Bool().Draw(d.t, "without one") {
+		one := rapid.IntRange(0, n-1).Draw(d.t, "policy")
+		next.Namespaces, next.Policies = w.Namespaces, slices.Delete(slices.Clone(w.Policies), one, one+1)
+	}
 	var pods []*policy.Pod
 	for _, pod := range w.Pods {
 		c := *pod
