@@ -170,7 +170,7 @@ func TestRefuseDocument(t *testing.T) {
 	}
 }
 
-// A folder's tests are found; what is no test is left alone, even if it is no YAML.
+// A folder's tests are found, once; what is no test is left alone, even if it is no YAML.
 func TestReadFolder(t *testing.T) {
 	path := write(t, "  - {from: shop/front, to: shop/web, port: 8080, expect: allow}\n")
 	dir := filepath.Dir(path)
@@ -187,7 +187,7 @@ func TestReadFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tests, err := Read([]string{dir}, nil)
+	tests, err := Read([]string{dir, path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
