@@ -3,6 +3,8 @@ package e2e
 import (
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,7 +13,7 @@ import (
 )
 
 // documents show commands of a running cluster; test/docs runs what needs none.
-var documents = []string{"../../README.md", "../../docs/alpha.md"}
+var documents = []string{"../../README.md", "../../docs/denials.md", "../../docs/alpha.md"}
 
 var (
 	commandShown  = regexp.MustCompile(`(?m)^    bin/hedgerow-standalone (.*?)(?:\s+#.*)?$`)
@@ -61,6 +63,10 @@ func (i *instance) runShown(t *testing.T, line string) {
 		return
 	}
 	cmd := standalone(strings.Fields(line)...)
+	if strings.Contains(line, " | ") {
+		bin := filepath.Dir(cmd.Path) + "/"
+		cmd = exec.Command("bash", "-o", "pipefail", "-c", strings.ReplaceAll("bin/hedgerow-standalone "+line, "bin/", bin))
+	}
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+i.kubeconfig)
 	if code, out, errOut := run(t, cmd); code != 0 {
 		t.Errorf("bin/hedgerow-standalone %s: exit code %d\n%s%s", line, code, out, errOut)
