@@ -130,7 +130,7 @@ func (p *anpPort) convert(path *field.Path, found *problems) []Port {
 
 // anpProtocol converts a protocol: "If not specified, this field defaults to TCP."
 func anpProtocol(path *field.Path, p corev1.Protocol, found *problems) Protocol {
-	protocol, ok := protocolOf(p)
+	protocol, ok := ProtocolOf(p)
 	if !ok {
 		found.add(path.Child("protocol"), fmt.Errorf("%q is none of TCP, UDP, SCTP", p))
 	}

@@ -93,7 +93,7 @@ func alphaPeer(namespace string, peer *v1alpha1.Peer) Peer {
 
 func alphaPort(port *v1alpha1.Port) Port {
 	text, _ := v1alpha1.ParseProtocol(port.Protocol)
-	protocol, _ := protocolOf(text)
+	protocol, _ := ProtocolOf(text)
 	converted := Port{Protocol: protocol}
 	if port.Port == nil {
 		return converted

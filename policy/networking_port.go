@@ -26,7 +26,7 @@ func (c *v1Converter) ports(path *field.Path, ports []networkingv1.NetworkPolicy
 func (c *v1Converter) port(path *field.Path, port *networkingv1.NetworkPolicyPort) Port {
 	converted := Port{Protocol: TCP, Field: path.String()}
 	if port.Protocol != nil {
-		protocol, ok := protocolOf(*port.Protocol)
+		protocol, ok := ProtocolOf(*port.Protocol)
 		if !ok || *port.Protocol == "" {
 			c.problems.add(path.Child("protocol"), fmt.Errorf("%q is none of TCP, UDP, SCTP", *port.Protocol))
 		}

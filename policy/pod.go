@@ -77,7 +77,7 @@ func podPorts(spec *corev1.PodSpec) []NamedPort {
 	var ports []NamedPort
 	for _, c := range containers {
 		for _, p := range c.Ports {
-			protocol, ok := protocolOf(p.Protocol)
+			protocol, ok := ProtocolOf(p.Protocol)
 			if p.Name == "" || !ok || p.ContainerPort < 1 || p.ContainerPort > 65535 {
 				continue
 			}
@@ -87,8 +87,8 @@ func podPorts(spec *corev1.PodSpec) []NamedPort {
 	return ports
 }
 
-// protocolOf converts a protocol of the core API; empty means TCP there.
-func protocolOf(p corev1.Protocol) (Protocol, bool) {
+// ProtocolOf converts a protocol of the core API; empty means TCP there. Not ok: it is none of TCP, UDP and SCTP.
+func ProtocolOf(p corev1.Protocol) (Protocol, bool) {
 	switch p {
 	case corev1.ProtocolTCP, "":
 		return TCP, true

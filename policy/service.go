@@ -38,7 +38,7 @@ func FromService(service *corev1.Service) *Service {
 	}
 	for i := range service.Spec.Ports {
 		p := &service.Spec.Ports[i]
-		protocol, ok := protocolOf(p.Protocol)
+		protocol, ok := ProtocolOf(p.Protocol)
 		if !ok || p.Port < 1 || p.Port > 65535 {
 			continue
 		}

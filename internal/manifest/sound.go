@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/hedgerow-net/hedgerow/policy"
 )
 
 // checkValues refuses addresses and ports that are none in objects other than policies, where package policy would pass over them. In policies it
@@ -119,8 +121,7 @@ func checkPort(o *Object, field, name string, number int32, protocol corev1.Prot
 	if number < 1 || number > 65535 {
 		return o.refuse(field+"."+name, "must be a port from 1 to 65535, not %d", number)
 	}
-	switch protocol {
-	case "", corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP:
+	if _, ok := policy.ProtocolOf(protocol); ok {
 		return nil
 	}
 	return o.refuse(field+".protocol", "must be TCP, UDP or SCTP, not %q", shorten(string(protocol)))

@@ -31,24 +31,15 @@ func DeclaredPorts(spec *corev1.PodSpec) []policy.Port {
 	for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for _, c := range containers {
 			for _, p := range c.Ports {
-				if p.ContainerPort < 1 || p.ContainerPort > 65535 {
+				protocol, ok := policy.ProtocolOf(p.Protocol)
+				if !ok || p.ContainerPort < 1 || p.ContainerPort > 65535 {
 					continue
 				}
-				ports = append(ports, policy.Port{Protocol: protocolOf(p.Protocol), Number: uint16(p.ContainerPort), Name: p.Name})
+				ports = append(ports, policy.Port{Protocol: protocol, Number: uint16(p.ContainerPort), Name: p.Name})
 			}
 		}
 	}
 	return ports
-}
-
-func protocolOf(p corev1.Protocol) policy.Protocol {
-	switch p {
-	case corev1.ProtocolUDP:
-		return policy.UDP
-	case corev1.ProtocolSCTP:
-		return policy.SCTP
-	}
-	return policy.TCP
 }
 
 // HasWorkloads reports whether there is anything that selectors can be compared with. Without, what selects nothing is not looked for.
