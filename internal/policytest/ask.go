@@ -44,11 +44,24 @@ func checkEnds(f policy.Flow) error {
 	source, destination := f.Source.Address, f.Destination.Address
 	switch {
 	case !source.IsValid():
-		return fmt.Errorf("%s has no address", f.Source)
+		return noAddress(f.Source)
 	case !destination.IsValid():
-		return fmt.Errorf("%s has no address", f.Destination)
+		return noAddress(f.Destination)
 	case source.Is4() != destination.Is4():
 		return fmt.Errorf("%s (%s) and %s (%s) have no address family in common", f.Source, source, f.Destination, destination)
 	}
 	return nil
+}
+
+// noAddress says what the manifests lack.
+func noAddress(e policy.End) error {
+	switch {
+	case e.Node != nil:
+		return fmt.Errorf("node %s has no address: write it into status.addresses of the Node", e.Node.Name)
+	case e.Pod != nil && e.Pod.HostNetwork:
+		return fmt.Errorf("%s is in its node's network, and no manifest says which address that is: give the pod spec.nodeName, and that Node status.addresses", e.Pod)
+	case e.Pod != nil:
+		return fmt.Errorf("%s has no address", e.Pod)
+	}
+	return fmt.Errorf("%s has no address", e)
 }

@@ -38,6 +38,15 @@ metadata: {name: four, namespace: shop, labels: {app: four}}
 status: {podIPs: [{ip: 10.1.0.4}]}
 ---
 apiVersion: v1
+kind: Pod
+metadata: {name: host, namespace: shop}
+spec: {hostNetwork: true}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: n1}
+---
+apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: shop}
 spec: {selector: {app: web}, ports: [{port: 443, targetPort: http}]}
@@ -138,6 +147,10 @@ func TestRefuse(t *testing.T) {
 			`test.yaml:7: pod shop/web has no TCP port named htp; did you mean "http/TCP"?`},
 		{"no family in common", "  - {from: shop/four, to: \"2001:db8::1\", port: 80, expect: allow}\n",
 			"test.yaml:7: shop/four (10.1.0.4) and 2001:db8::1 (2001:db8::1) have no address family in common"},
+		{"a pod in the network of some node", "  - {from: shop/host, to: shop/web, port: 80, expect: allow}\n",
+			"test.yaml:7: shop/host is in its node's network, and no manifest says which address that is: give the pod spec.nodeName, and that Node status.addresses"},
+		{"a node without an address", "  - {from: node/n1, to: shop/web, port: 80, expect: allow}\n",
+			"test.yaml:7: node n1 has no address: write it into status.addresses of the Node"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, _, err := runCases(t, test.cases, nil)
