@@ -12,7 +12,7 @@ import (
 
 // completeEnds completes FROM and TO with what the manifests of -f hold.
 func completeEnds(paths *[]string) cobra.CompletionFunc {
-	names := completeFrom(paths, endNames)
+	names := completeFrom(paths, (*manifest.World).EndNames)
 	return func(c *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) > 1 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -46,24 +46,4 @@ func completeFlag(c *cobra.Command, name string, complete cobra.CompletionFunc) 
 	if err := c.RegisterFlagCompletionFunc(name, complete); err != nil {
 		panic(fmt.Sprintf("hedgerow: the flag that was just added is missing: %v", err)) // broken invariant of cobra
 	}
-}
-
-// endNames are the names of pods, workloads, Services and nodes that can be an end.
-func endNames(w *manifest.World) []string {
-	var all []string
-	for _, p := range w.Pods {
-		if !strings.Contains(p.Name, ":") { // a workload that shares its name with a Pod: offered below
-			all = append(all, p.String())
-		}
-	}
-	for _, s := range w.Services {
-		all = append(all, "svc/"+s.Namespace+"/"+s.Name)
-	}
-	for _, wl := range w.Workloads {
-		all = append(all, strings.ToLower(wl.Kind)+"/"+wl.Namespace+"/"+wl.Name)
-	}
-	for _, n := range w.Nodes {
-		all = append(all, "node/"+n.Name)
-	}
-	return all
 }

@@ -54,7 +54,7 @@ func TestEveryPair(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		names := append(endNames(w), "203.0.113.9", "2001:db8::9", "10.244.0.1", "192.0.2.1", "10.96.0.10")
+		names := append(w.EndNames(), "203.0.113.9", "2001:db8::9", "10.244.0.1", "192.0.2.1", "10.96.0.10")
 		for _, from := range names {
 			for _, to := range names {
 				for _, port := range []string{"", ":80", ":ICMP"} {

@@ -50,6 +50,26 @@ func (w *World) FindEnd(text string) (*End, error) {
 	return w.workloadEnd(text, parts[0], parts[1], parts[2])
 }
 
+// EndNames returns the names, as FindEnd reads them, of all pods, Services, workloads and nodes.
+func (w *World) EndNames() []string {
+	var all []string
+	for _, p := range w.Pods {
+		if !strings.Contains(p.Name, ":") { // a workload that shares its name with a Pod: offered below
+			all = append(all, p.String())
+		}
+	}
+	for _, s := range w.Services {
+		all = append(all, "svc/"+s.Namespace+"/"+s.Name)
+	}
+	for _, wl := range w.Workloads {
+		all = append(all, strings.ToLower(wl.Kind)+"/"+wl.Namespace+"/"+wl.Name)
+	}
+	for _, n := range w.Nodes {
+		all = append(all, "node/"+n.Name)
+	}
+	return all
+}
+
 // somewhere is the end of a message about a name without a namespace: what is called so in any.
 func (w *World) somewhere(name string) string {
 	for _, p := range w.Pods {
