@@ -3,8 +3,10 @@ package cni
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -54,6 +56,9 @@ type previous struct {
 
 // loadPrevious reads the result of ADD that the runtime kept.
 func (c *command) loadPrevious() (*previous, error) {
+	if err := refuseNulls("prevResult", c.conf.RawPrevResult); err != nil {
+		return nil, configError(err)
+	}
 	if err := version.ParsePrevResult(&c.conf.PluginConf); err != nil {
 		return nil, configError(err)
 	}
@@ -78,11 +83,37 @@ func (c *command) loadPrevious() (*previous, error) {
 		if ip.Interface == nil || *ip.Interface != pod {
 			continue // of another plugin of the list
 		}
-		a, _ := netip.AddrFromSlice(ip.Address.IP)
+		a, ok := netip.AddrFromSlice(ip.Address.IP)
+		if !ok {
+			return nil, configError(errors.New("prevResult: an entry of ips has no address"))
+		}
 		p.addresses = append(p.addresses, a.Unmap())
 	}
 	if p.hostName == "" || len(p.addresses) == 0 {
 		return nil, configError(fmt.Errorf("prevResult does not hold interface %s with addresses and its other end %s", c.args.IfName, podnet.HostName(c.owner())))
 	}
 	return p, nil
+}
+
+// refuseNulls says where a list holds null. The library that reads results takes every entry for an object.
+func refuseNulls(path string, value any) error {
+	switch value := value.(type) {
+	case []any:
+		for i, entry := range value {
+			at := fmt.Sprintf("%s[%d]", path, i)
+			if entry == nil {
+				return fmt.Errorf("%s is null", at)
+			}
+			if err := refuseNulls(at, entry); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			if err := refuseNulls(path+"."+name, value[name]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
