@@ -126,7 +126,7 @@ func (s *Set) peerField(subject, peer End) string {
 	case peer.Address.IsValid():
 		return fmt.Sprintf("ipBlock %s", netip.PrefixFrom(peer.Address, peer.Address.BitLen()))
 	}
-	return fmt.Sprintf("an ipBlock with %s", peer)
+	return "an ipBlock with the address of its node" // only ends in the network of a node lack one
 }
 
 // volatileLabels differ between the pods of one workload, or from one of its versions to the next.

@@ -39,6 +39,8 @@ func TestHowToAllow(t *testing.T) {
 			"add to NetworkPolicy shop/closed: spec.ingress[+]: from every pod of namespaces with kubernetes.io/metadata.name=other, port TCP 80"},
 		{"an address, without ports", []*Policy{closed}, outside, PodEnd(db), OtherProtocols,
 			"add to NetworkPolicy shop/closed: spec.ingress[+]: from ipBlock 192.0.2.1/32, no ports (a rule that names ports is about TCP, UDP and SCTP only)"},
+		{"a pod in the network of a node that is not known", []*Policy{closed}, PodEnd(&Pod{Namespace: "shop", Name: "agent", HostNetwork: true}), PodEnd(db), TCP,
+			"add to NetworkPolicy shop/closed: spec.ingress[+]: from an ipBlock with the address of its node, port TCP 80"},
 		{"both directions", []*Policy{closed, closedOut}, PodEnd(web), PodEnd(db), UDP,
 			"add to NetworkPolicy shop/closed-out: spec.egress[+]: to pods with app=db, port UDP 80; and add to NetworkPolicy shop/closed: spec.ingress[+]: from pods with app=web, port UDP 80"},
 		{"a sound policy before a broken one", []*Policy{broken, closed}, PodEnd(web), PodEnd(db), TCP, "add to NetworkPolicy shop/closed: spec.ingress[+]: from pods with app=web, port TCP 80"},
