@@ -342,6 +342,21 @@ func TestJUnit(t *testing.T) {
 	}
 }
 
+// TestJUnitOfNothing: what reads the report alone must not take it for a success.
+func TestJUnitOfNothing(t *testing.T) {
+	var text bytes.Buffer
+	if err := (&Report{}).WriteJUnit(&text); err != nil {
+		t.Fatal(err)
+	}
+	var got suitesXML
+	if err := xml.Unmarshal(text.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Tests != 1 || got.Failures != 1 || len(got.Suites) != 1 || got.Suites[0].Cases[0].Failure == nil {
+		t.Errorf("got %s", text.String())
+	}
+}
+
 // BenchmarkEvaluate runs 10,000 cases by the evaluator: they are to take less than two seconds.
 func BenchmarkEvaluate(b *testing.B) {
 	const cases = 10000
