@@ -38,7 +38,8 @@ func (w *World) convert(o *Object) {
 	case *corev1.Node:
 		w.Nodes = append(w.Nodes, policy.FromNode(object))
 	case *corev1.Pod:
-		w.Pods = append(w.Pods, policy.FromPod(object))
+		o.Pod = policy.FromPod(object)
+		w.Pods = append(w.Pods, o.Pod)
 	case *corev1.Service:
 		w.Services = append(w.Services, policy.FromService(object))
 	case *networkingv1.NetworkPolicy:

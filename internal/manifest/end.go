@@ -313,14 +313,24 @@ func (w *World) podsAt(a netip.Addr) []*policy.Pod {
 func (w *World) podRangeOf(a netip.Addr) string {
 	for _, o := range w.Objects {
 		node, ok := o.Value.(*corev1.Node)
-		if !ok {
-			continue
-		}
-		for _, text := range append(node.Spec.PodCIDRs, node.Spec.PodCIDR) {
-			if cidr, err := netip.ParsePrefix(text); err == nil && cidr.Contains(a) {
-				return node.Name
-			}
+		if ok && slices.ContainsFunc(PodRanges(node), func(p netip.Prefix) bool { return p.Contains(a) }) {
+			return node.Name
 		}
 	}
 	return ""
+}
+
+// PodRanges returns the ranges that the addresses of a node's pods are from; none: they are not known.
+func PodRanges(node *corev1.Node) []netip.Prefix {
+	texts := node.Spec.PodCIDRs
+	if len(texts) == 0 {
+		texts = []string{node.Spec.PodCIDR}
+	}
+	var ranges []netip.Prefix
+	for _, text := range texts {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			ranges = append(ranges, p.Masked())
+		}
+	}
+	return ranges
 }

@@ -77,6 +77,7 @@ func (w *World) addWorkloads() {
 		pod := policy.FromPod(&corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: name, Labels: t.Labels}, Spec: t.Spec,
 		})
+		o.Pod = pod
 		w.Pods = append(w.Pods, pod)
 		w.Workloads = append(w.Workloads, &Workload{Kind: o.Kind.Kind, Namespace: o.Namespace, Name: o.Name, Pod: pod, Pods: []*policy.Pod{pod}})
 	}

@@ -57,6 +57,8 @@ type Object struct {
 	Value any
 	// Policy is what the object amounts to, for policies, and the isolation of a namespace (nil: not isolated).
 	Policy *policy.Policy
+	// Pod is what the object amounts to, for Pods, and the pod that was added for a workload; nil: none was.
+	Pod *policy.Pod
 
 	value *value
 }

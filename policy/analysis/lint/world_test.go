@@ -21,18 +21,13 @@ func readWorld(t interface{ Fatalf(string, ...any) }, text string) *lint.World {
 		t.Fatalf("read world: %v\n%s", err, text)
 	}
 	w := &lint.World{World: m.World, Written: map[string]bool{}, Declared: map[*policy.Pod][]policy.Port{}, Invented: map[*policy.Pod]bool{}}
-	pods := map[string]*policy.Pod{}
-	for _, p := range m.Pods {
-		pods[p.String()] = p
-	}
 	for _, o := range m.Objects {
 		switch object := o.Value.(type) {
 		case *corev1.Namespace:
 			w.Written[o.Name] = true
 		case *corev1.Pod:
-			pod := pods[o.Namespace+"/"+o.Name]
-			w.Declared[pod] = lint.DeclaredPorts(&object.Spec)
-			w.Invented[pod] = len(object.Status.PodIPs) == 0
+			w.Declared[o.Pod] = lint.DeclaredPorts(&object.Spec)
+			w.Invented[o.Pod] = len(object.Status.PodIPs) == 0
 		case *networkingv1.NetworkPolicy:
 			w.NetworkPolicies = append(w.NetworkPolicies, object)
 		}
