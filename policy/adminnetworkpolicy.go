@@ -19,17 +19,12 @@ func FromAdminNetworkPolicy(anp *v1alpha1.AdminNetworkPolicy) *Policy {
 		Priority: anp.Spec.Priority,
 		Subject:  c.subject(anp.Spec.Subject.Namespaces, podsOfANP(anp.Spec.Subject.Pods)),
 	}
-	ingress := make([]clusterRule, len(anp.Spec.Ingress))
-	for i := range anp.Spec.Ingress {
-		r := &anp.Spec.Ingress[i]
-		ingress[i] = anpRule(r.Name, string(r.Action), anpIngressPeers(r.From), r.Ports)
-	}
-	egress := make([]clusterRule, len(anp.Spec.Egress))
-	for i := range anp.Spec.Egress {
-		r := &anp.Spec.Egress[i]
-		egress[i] = anpRule(r.Name, string(r.Action), anpEgressPeers(r.To), r.Ports)
-	}
-	p.Rules = [2][]Rule{Ingress: c.rules(Ingress, ingress), Egress: c.rules(Egress, egress)}
+	p.Rules[Ingress] = c.rules(Ingress, clusterRules(anp.Spec.Ingress, func(r *v1alpha1.AdminNetworkPolicyIngressRule) clusterRule {
+		return anpRule(r.Name, string(r.Action), anpIngressPeers(r.From), r.Ports)
+	}))
+	p.Rules[Egress] = c.rules(Egress, clusterRules(anp.Spec.Egress, func(r *v1alpha1.AdminNetworkPolicyEgressRule) clusterRule {
+		return anpRule(r.Name, string(r.Action), anpEgressPeers(r.To), r.Ports)
+	}))
 	return c.policy(p)
 }
 
@@ -43,17 +38,12 @@ func FromBaselineAdminNetworkPolicy(banp *v1alpha1.BaselineAdminNetworkPolicy) *
 		Tier:    Baseline,
 		Subject: c.subject(banp.Spec.Subject.Namespaces, podsOfANP(banp.Spec.Subject.Pods)),
 	}
-	ingress := make([]clusterRule, len(banp.Spec.Ingress))
-	for i := range banp.Spec.Ingress {
-		r := &banp.Spec.Ingress[i]
-		ingress[i] = anpRule(r.Name, string(r.Action), anpIngressPeers(r.From), r.Ports)
-	}
-	egress := make([]clusterRule, len(banp.Spec.Egress))
-	for i := range banp.Spec.Egress {
-		r := &banp.Spec.Egress[i]
-		egress[i] = anpRule(r.Name, string(r.Action), banpEgressPeers(r.To), r.Ports)
-	}
-	p.Rules = [2][]Rule{Ingress: c.rules(Ingress, ingress), Egress: c.rules(Egress, egress)}
+	p.Rules[Ingress] = c.rules(Ingress, clusterRules(banp.Spec.Ingress, func(r *v1alpha1.BaselineAdminNetworkPolicyIngressRule) clusterRule {
+		return anpRule(r.Name, string(r.Action), anpIngressPeers(r.From), r.Ports)
+	}))
+	p.Rules[Egress] = c.rules(Egress, clusterRules(banp.Spec.Egress, func(r *v1alpha1.BaselineAdminNetworkPolicyEgressRule) clusterRule {
+		return anpRule(r.Name, string(r.Action), banpEgressPeers(r.To), r.Ports)
+	}))
 	return c.policy(p)
 }
 

@@ -17,6 +17,14 @@ type clusterRule struct {
 	hasPorts     bool // there is a list of ports, even an empty one
 }
 
+func clusterRules[R any](rules []R, read func(*R) clusterRule) []clusterRule {
+	all := make([]clusterRule, len(rules))
+	for i := range rules {
+		all[i] = read(&rules[i])
+	}
+	return all
+}
+
 // clusterPort is a set of ports as one of the APIs writes it.
 type clusterPort interface {
 	// convert returns the ports, and notes what is wrong with them.

@@ -19,15 +19,8 @@ func FromClusterNetworkPolicy(cnp *v1alpha2.ClusterNetworkPolicy) *Policy {
 		Priority: cnp.Spec.Priority,
 		Subject:  c.subject(cnp.Spec.Subject.Namespaces, podsOfCNP(cnp.Spec.Subject.Pods)),
 	}
-	ingress := make([]clusterRule, len(cnp.Spec.Ingress))
-	for i := range cnp.Spec.Ingress {
-		ingress[i] = cnpIngressRule(&cnp.Spec.Ingress[i])
-	}
-	egress := make([]clusterRule, len(cnp.Spec.Egress))
-	for i := range cnp.Spec.Egress {
-		egress[i] = cnpEgressRule(&cnp.Spec.Egress[i])
-	}
-	p.Rules = [2][]Rule{Ingress: c.rules(Ingress, ingress), Egress: c.rules(Egress, egress)}
+	p.Rules[Ingress] = c.rules(Ingress, clusterRules(cnp.Spec.Ingress, cnpIngressRule))
+	p.Rules[Egress] = c.rules(Egress, clusterRules(cnp.Spec.Egress, cnpEgressRule))
 	return c.policy(p)
 }
 
