@@ -20,8 +20,6 @@ type End struct {
 	Ends []policy.End
 	// Service is the one that was named, or whose cluster IP was.
 	Service *policy.Service
-	// Workload is the one that was named.
-	Workload *Workload
 	// Note says, for people, what the name was found to be, where that is not the name itself: "10.244.1.2 is pod shop/web".
 	Note string
 }
@@ -98,7 +96,7 @@ func (w *World) podEnd(text, namespace, name string) (*End, error) {
 	var all []string
 	for _, p := range w.Pods {
 		if p.Namespace == namespace && p.Name == name {
-			return &End{Text: text, Ends: []policy.End{policy.PodEnd(p)}, Workload: w.workloadOf(p)}, nil
+			return &End{Text: text, Ends: []policy.End{policy.PodEnd(p)}}, nil
 		}
 		all = append(all, p.String())
 	}
@@ -112,20 +110,11 @@ func (w *World) podEnd(text, namespace, name string) (*End, error) {
 
 // endOf returns all pods of a workload.
 func endOf(text string, wl *Workload) *End {
-	e := &End{Text: text, Workload: wl}
+	e := &End{Text: text}
 	for _, p := range wl.Pods {
 		e.Ends = append(e.Ends, policy.PodEnd(p))
 	}
 	return e
-}
-
-func (w *World) workloadOf(p *policy.Pod) *Workload {
-	for _, wl := range w.Workloads {
-		if wl.Pod == p {
-			return wl
-		}
-	}
-	return nil
 }
 
 func (w *World) nodeEnd(text, name string) (*End, error) {
