@@ -55,8 +55,8 @@ func (o *Object) PodSpec() *corev1.PodSpec {
 }
 
 // addWorkloads adds one pod for every object with a pod template, except those that another one of the manifests controls, as a Deployment
-// controls its ReplicaSets, and those whose Pods are there, as in what a cluster answers. The pod has the name of its workload; where a pod of that name is there already, or a workload of a kind that comes first in
-// workloadKinds, its own kind is put before it: "ds:web", which no object can be called.
+// controls its ReplicaSets, and those whose Pods are there, as in what a cluster answers. The pod has the name of its workload; where a pod of that
+// name is there already, or a workload of a kind that comes first in workloadKinds, its own kind is put before it: "ds:web", which no object can be called.
 func (w *World) addWorkloads() {
 	taken := map[[2]string]bool{}
 	for _, p := range w.Pods {
