@@ -124,6 +124,9 @@ func (r *reader) known(o *Object, k *kind) error {
 		return err
 	}
 	o.Value = object
+	if err := checkNames(o); err != nil {
+		return err
+	}
 	if err := checkValues(o); err != nil {
 		return err
 	}

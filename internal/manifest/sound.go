@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/hedgerow-net/hedgerow/policy"
 )
@@ -24,17 +25,17 @@ func checkValues(o *Object) error {
 		return checkService(o, &object.Spec)
 	}
 	if t := template(o.Value); t != nil {
-		return checkContainers(o, templatePath(o.Kind.Kind), &t.Spec)
+		return checkContainers(o, templatePath(o.Kind.Kind, "spec"), &t.Spec)
 	}
 	return nil
 }
 
-// templatePath is where the pod spec of a workload stands.
-func templatePath(kind string) string {
+// templatePath is where a field of the pods of a workload stands.
+func templatePath(kind, field string) string {
 	if kind == "CronJob" {
-		return "spec.jobTemplate.spec.template.spec"
+		return "spec.jobTemplate.spec.template." + field
 	}
-	return "spec.template.spec"
+	return "spec.template." + field
 }
 
 func (o *Object) refuse(field, format string, args ...any) error {
@@ -107,6 +108,9 @@ func checkContainers(o *Object, path string, spec *corev1.PodSpec) error {
 		for i := range list.containers {
 			for j, p := range list.containers[i].Ports {
 				field := fmt.Sprintf("%s.%s[%d].ports[%d]", path, list.name, i, j)
+				if p.Name != "" && len(validation.IsValidPortName(p.Name)) > 0 {
+					return o.refuse(field+".name", "must be the name of a port, such as http, not %q", shorten(p.Name))
+				}
 				if err := checkPort(o, field, "containerPort", p.ContainerPort, p.Protocol); err != nil {
 					return err
 				}
