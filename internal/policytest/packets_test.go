@@ -68,6 +68,16 @@ func run500(t testing.TB) *Report {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	report, err := runPackets(t, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// runPackets runs the tests of a file with packets through nodes of their own.
+func runPackets(t testing.TB, path string) (*Report, error) {
+	t.Helper()
 	nodes, err := NewNodes()
 	if err != nil {
 		t.Fatal(err)
@@ -77,11 +87,7 @@ func run500(t testing.TB) *Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := Run(context.Background(), tests, Options{Packets: nodes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return report
+	return Run(context.Background(), tests, Options{Packets: nodes})
 }
 
 // TestPackets: packets answer 500 cases among 13 pods as the evaluator does.
@@ -156,16 +162,7 @@ func TestDispute(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "world.yaml"), []byte(world+thief), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	nodes, err := NewNodes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nodes.Close()
-	tests, err := Read([]string{path}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = Run(context.Background(), tests, Options{Packets: nodes})
+	_, err := runPackets(t, path)
 	if err == nil || !strings.Contains(err.Error(), "10.1.0.4 is the address of both shop/four and shop/thief") {
 		t.Errorf("got %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
@@ -42,12 +43,8 @@ func (d drawer) world() *World {
 }
 
 func isolationOf(name string) *policy.Policy {
-	p := &policy.Policy{
-		Ref: policy.Ref{Kind: policy.KindNamespaceIsolation, Namespace: name, Name: "on"}, Tier: policy.NetworkPolicy,
-		Subject: policy.PodSelector{Namespace: name, Pods: policy.Everything()},
-	}
-	p.Isolates[policy.Ingress] = true
-	return p
+	annotations := map[string]string{policy.IsolationAnnotation: "on"}
+	return policy.FromNamespace(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: annotations}}).Isolation
 }
 
 func (d drawer) labels() map[string]string {
