@@ -48,15 +48,22 @@ func (r *round) rawSocket(at netip.Addr, protocol int, handle func(s *raw, from 
 	})
 }
 
-// transport cuts off the IPv4 header, which raw sockets of that family hand over. nil: there is nothing behind it.
+// leastHeader is how long an IPv4 header is without options, in octets (RFC 791, section 3.1).
+const leastHeader = 20
+
+// transport cuts off the IPv4 header, which raw sockets of that family hand over. nil: there is nothing behind it, or its length is none.
 func transport(packet []byte, ipv6 bool) []byte {
 	if ipv6 {
 		return packet
 	}
-	if len(packet) < 20 || len(packet) < int(packet[0]&0xf)*4 {
+	if len(packet) < leastHeader {
 		return nil
 	}
-	return packet[int(packet[0]&0xf)*4:]
+	header := int(packet[0]&0xf) * 4
+	if header < leastHeader || len(packet) < header {
+		return nil
+	}
+	return packet[header:]
 }
 
 // sendTo sends a packet. What is lost is sent again by whoever waits for an answer.
