@@ -124,8 +124,9 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 	}
 	defer resp.Body.Close()
 	e := &Error{Code: "internal"}
-	if err := json.NewDecoder(resp.Body).Decode(e); err != nil {
-		e.Message = resp.Status
+	if err := json.NewDecoder(resp.Body).Decode(e); err != nil || e.Message == "" || e.Code == "" {
+		// It is not the agent that answers, or not one of ours.
+		e = &Error{Code: "internal", Message: "the answer is " + resp.Status}
 	}
 	return nil, e
 }
