@@ -29,12 +29,21 @@ func (d *Datapath) Events(ctx context.Context, f func(datapath.Event)) error {
 		case err != nil:
 			return fmt.Errorf("read the event ring: %w", err)
 		}
-		var raw rawEvent
-		if err := binary.Read(bytes.NewReader(record.RawSample), binary.NativeEndian, &raw); err != nil {
-			return fmt.Errorf("decode an event: %w", err)
+		event, err := decodeEvent(record.RawSample)
+		if err != nil {
+			return err
 		}
-		f(eventOf(&raw))
+		f(event)
 	}
+}
+
+// decodeEvent reads one sample of the ring. The kernel may hand over more octets than it was given, in front of the next sample.
+func decodeEvent(sample []byte) (datapath.Event, error) {
+	var raw rawEvent
+	if err := binary.Read(bytes.NewReader(sample), binary.NativeEndian, &raw); err != nil {
+		return datapath.Event{}, fmt.Errorf("decode an event of %d octets: %w", len(sample), err)
+	}
+	return eventOf(&raw), nil
 }
 
 // rawEvent is struct event of bpf/tables.h.
