@@ -12,11 +12,12 @@ import (
 
 // jsonAnswers are what the verbs print with -o json. A new one adds its line here, and a section of its name to docs/json.md.
 var jsonAnswers = map[string]reflect.Type{
-	"explain": reflect.TypeFor[explanation](),
-	"matrix":  reflect.TypeFor[matrixJSON](),
-	"diff":    reflect.TypeFor[diffAnswer](),
-	"lint":    reflect.TypeFor[lintAnswer](),
-	"test":    reflect.TypeFor[policytest.ReportJSON](),
+	"explain":      reflect.TypeFor[explanation](),
+	"matrix":       reflect.TypeFor[matrixJSON](),
+	"diff":         reflect.TypeFor[diffAnswer](),
+	"lint":         reflect.TypeFor[lintAnswer](),
+	"lint --codes": reflect.TypeFor[codesAnswer](),
+	"test":         reflect.TypeFor[policytest.ReportJSON](),
 }
 
 // TestJSONIsDocumented: docs/json.md has a section "## VERB" for each verb with a table row for each field, and no other rows. A struct that occurs in

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,7 +39,7 @@ Exit code: 0 no finding, 1 findings, 2 the command line or a manifest is wrong.`
 		Args: args(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if codes {
-				return printCodes(c.OutOrStdout())
+				return printCodes(c, form.name)
 			}
 			return runLint(c, *paths, form.name, disable)
 		},
@@ -83,9 +82,27 @@ func runLint(c *cobra.Command, paths []string, form string, disable []string) er
 	return answer(len(found) == 0)
 }
 
-func printCodes(out io.Writer) error {
+// codesAnswer is what --codes answers.
+type codesAnswer struct {
+	Codes []knownCode `json:"codes"`
+}
+
+type knownCode struct {
+	Code     lint.Code     `json:"code"`
+	Severity lint.Severity `json:"severity"`
+	Title    string        `json:"title"`
+}
+
+func printCodes(c *cobra.Command, form string) error {
+	var all codesAnswer
 	for _, k := range lint.Kinds() {
-		if _, err := fmt.Fprintf(out, "%s  %-7s  %s\n", k.Code, k.Severity, k.Title); err != nil {
+		all.Codes = append(all.Codes, knownCode{k.Code, k.Severity, k.Title})
+	}
+	if form == "json" {
+		return printJSON(c, all)
+	}
+	for _, k := range all.Codes {
+		if _, err := fmt.Fprintf(c.OutOrStdout(), "%s  %-7s  %s\n", k.Code, k.Severity, k.Title); err != nil {
 			return fmt.Errorf("print codes: %w", err)
 		}
 	}
