@@ -216,7 +216,7 @@ func drawProtocols(t *rapid.T, names bool) []v1alpha2.ClusterNetworkPolicyProtoc
 		case kind == 2 && names:
 			p.DestinationNamedPort = rapid.SampledFrom(someNames).Draw(t, "port name")
 		default:
-			p.SCTP = &v1alpha2.ClusterNetworkPolicyProtocolSCTP{}
+			p.SCTP = &v1alpha2.ClusterNetworkPolicyProtocolSCTP{DestinationPort: &v1alpha2.Port{Range: &v1alpha2.PortRange{Start: 1, End: 65535}}}
 		}
 		protocols = append(protocols, p)
 	}
