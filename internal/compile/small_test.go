@@ -241,6 +241,19 @@ func TestIPv6NetworkHoldsNoIPv4(t *testing.T) {
 	s.transit(s.world(pods, p), s.world(pods))
 }
 
+// TestRelabelledNamespace: pods that nobody touched get in, and out again, when the labels of their namespace change.
+func TestRelabelledNamespace(t *testing.T) {
+	s := small{t}
+	p := s.allow("web", 80)
+	friends := policy.PodSelector{Namespaces: s.selects("team", "x").Pods, Pods: policy.Everything()}
+	p.Rules[policy.Ingress][0].Peers = []policy.Peer{{Pods: &friends}}
+	before := s.world([]*policy.Pod{s.pod("10.244.0.1", "app", "web"), s.pod("10.244.1.1", "app", "other")}, p)
+	after := *before
+	after.Namespaces = []*policy.Namespace{{Name: "a", Labels: map[string]string{"team": "x"}}}
+	s.transit(before, &after)
+	s.transit(&after, before)
+}
+
 // TestOtherNodesAreMarked: an address of another node that a selector of nodes tells apart has the mark by which the kernel knows that it is no
 // pod's; it loses its endpoint with the policy.
 func TestOtherNodesAreMarked(t *testing.T) {
