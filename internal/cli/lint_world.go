@@ -11,7 +11,10 @@ import (
 
 // lintWorld adds to a world what was written and no verdict depends on.
 func lintWorld(m *manifest.World) *lint.World {
-	w := &lint.World{World: m.World, Written: map[string]bool{}, Declared: map[*policy.Pod][]policy.Port{}, Invented: map[*policy.Pod]bool{}}
+	w := &lint.World{
+		World: m.World, Written: map[string]bool{}, Declared: map[*policy.Pod][]policy.Port{}, Invented: map[*policy.Pod]bool{},
+		Nulls: map[*networkingv1.NetworkPolicy][]string{},
+	}
 	for _, o := range m.Objects {
 		if o.Pod != nil {
 			w.Declared[o.Pod] = lint.DeclaredPorts(o.PodSpec())
@@ -24,6 +27,7 @@ func lintWorld(m *manifest.World) *lint.World {
 			w.PodRanges = append(w.PodRanges, manifest.PodRanges(object)...)
 		case *networkingv1.NetworkPolicy:
 			w.NetworkPolicies = append(w.NetworkPolicies, object)
+			w.Nulls[object] = o.Nulls()
 		}
 	}
 	return w

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -46,6 +47,24 @@ func (v *value) step(path string) (*value, int, string) {
 		return nil, 0, ""
 	}
 	return best.value, best.line, strings.TrimPrefix(path[len(best.name):], ".")
+}
+
+// Nulls returns the paths of the fields and list entries in which nothing was written, such as "spec.ingress[0].from", in the order in which they were
+// written. To the types of an API they are absent.
+func (o *Object) Nulls() []string { return o.value.nulls("", nil) }
+
+// nulls appends the paths of all nulls in the value, which stands at that path.
+func (v *value) nulls(path string, to []string) []string {
+	if v.kind == scalarValue && v.scalar == nil {
+		return append(to, path)
+	}
+	for _, f := range v.fields {
+		to = f.nulls(join(path, f.name), to)
+	}
+	for i, entry := range v.entries {
+		to = entry.nulls(fmt.Sprintf("%s[%d]", path, i), to)
+	}
+	return to
 }
 
 // refKey is a policy.Ref without the value of an annotation.

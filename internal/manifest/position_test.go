@@ -3,6 +3,8 @@ package manifest
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
@@ -83,5 +85,13 @@ func TestAtTakesTheLongestName(t *testing.T) {
 		if got := o.At(field).Line; got != want {
 			t.Errorf("At(%q) is on line %d, want %d", field, got, want)
 		}
+	}
+}
+
+func TestNulls(t *testing.T) {
+	w := read(t, "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, labels: }\nspec: {podSelector: {}, ingress: [{from: }, null]}\n")
+	want := []string{"metadata.labels", "spec.ingress[0].from", "spec.ingress[1]"}
+	if diff := cmp.Diff(want, w.Objects[0].Nulls()); diff != "" {
+		t.Errorf("nulls (-want +got):\n%s", diff)
 	}
 }

@@ -77,5 +77,6 @@ func checks() []check {
 		{Kind{"HR023", Warning, "tier Admin denies DNS"}, (*view).adminDNS},
 		{Kind{"HR024", Warning, "tier Admin denies everything to everybody"}, (*view).adminEverything},
 		{Kind{"HR025", Info, "policy that isolates what is isolated anyway"}, (*view).doubleIsolation},
+		{Kind{"HR026", Warning, "field with nothing in it that opens a rule"}, (*view).nothingWritten},
 	}
 }

@@ -54,6 +54,18 @@ shop/p spec.ingress: NetworkPolicy shop/p ignores its 1 rule of spec.ingress: po
 	})
 }
 
+func TestNothingWritten(t *testing.T) {
+	run(t, "HR026", []example{
+		{"peers and ports", netpol("shop/p", "podSelector: {}, ingress: [{from: null, ports: [{port: 80}]}, {ports: null, from: [{podSelector: {}}]}]"), `
+shop/p spec.ingress[0].from: NetworkPolicy shop/p has nothing after spec.ingress[0].from, which means everybody | write what is meant: [] for everybody
+shop/p spec.ingress[1].ports: NetworkPolicy shop/p has nothing after spec.ingress[1].ports, which means every port | write what is meant: [] for every port`},
+		{"a rule", netpol("shop/p", "podSelector: {}, policyTypes: [Egress], egress: [null]"), `
+shop/p spec.egress[0]: NetworkPolicy shop/p has nothing after spec.egress[0], which means everything with everybody | write what is meant: {} for everything with everybody`},
+		{"on purpose", netpol("shop/p", "podSelector: {}, ingress: [{from: [], ports: []}, {}]"), ""},
+		{"what opens nothing", netpol("shop/p", "podSelector: null, ingress: null, policyTypes: [Ingress]"), ""},
+	})
+}
+
 func TestWithoutEffect(t *testing.T) {
 	run(t, "HR022", []example{
 		{"cluster policy without rules", cnp("p", "tier: Admin, priority: 1, subject: {namespaces: {}}"), `

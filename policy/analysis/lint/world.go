@@ -23,6 +23,8 @@ type World struct {
 	PodRanges []netip.Prefix
 	// NetworkPolicies are the policies of networking.k8s.io/v1 as they were written.
 	NetworkPolicies []*networkingv1.NetworkPolicy
+	// Nulls are the paths of the fields of NetworkPolicies that were written with nothing in them, which to their types are absent.
+	Nulls map[*networkingv1.NetworkPolicy][]string
 }
 
 // DeclaredPorts returns the container ports of a pod, also those without a name. What is no port is left out.

@@ -20,7 +20,10 @@ func readWorld(t interface{ Fatalf(string, ...any) }, text string) *lint.World {
 	if err != nil {
 		t.Fatalf("read world: %v\n%s", err, text)
 	}
-	w := &lint.World{World: m.World, Written: map[string]bool{}, Declared: map[*policy.Pod][]policy.Port{}, Invented: map[*policy.Pod]bool{}}
+	w := &lint.World{
+		World: m.World, Written: map[string]bool{}, Declared: map[*policy.Pod][]policy.Port{}, Invented: map[*policy.Pod]bool{},
+		Nulls: map[*networkingv1.NetworkPolicy][]string{},
+	}
 	for _, o := range m.Objects {
 		switch object := o.Value.(type) {
 		case *corev1.Namespace:
@@ -30,6 +33,7 @@ func readWorld(t interface{ Fatalf(string, ...any) }, text string) *lint.World {
 			w.Invented[o.Pod] = len(object.Status.PodIPs) == 0
 		case *networkingv1.NetworkPolicy:
 			w.NetworkPolicies = append(w.NetworkPolicies, object)
+			w.Nulls[object] = o.Nulls()
 		}
 	}
 	return w
