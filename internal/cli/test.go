@@ -10,12 +10,8 @@ import (
 	"github.com/hedgerow-net/hedgerow/internal/policytest"
 )
 
-func testCommand() *cobra.Command {
-	var kernel, verbose bool
-	c := &cobra.Command{
-		Use:   "test FILE...",
-		Short: "Run unit tests of policies, by evaluation or with real packets",
-		Long: `Run the PolicyTests of files, of folders with everything below them, or of - (standard
+// testLong is the help of the verb.
+const testLong = `Run the PolicyTests of files, of folders with everything below them, or of - (standard
 input). A PolicyTest names manifests and says who should reach whom, and who should not:
 
   apiVersion: hedgerow.dev/v1alpha1
@@ -44,7 +40,14 @@ get through then. A case fails, too, when packets and evaluator disagree. It nee
 touches nothing of the machine's own network, and leaves nothing behind.
 
 Exit code: 0 all cases passed; 1 some failed, or there were none; 2 the command line, a
-test or a manifest is wrong.`,
+test or a manifest is wrong.`
+
+func testCommand() *cobra.Command {
+	var kernel, verbose bool
+	c := &cobra.Command{
+		Use:   "test FILE...",
+		Short: "Run unit tests of policies, by evaluation or with real packets",
+		Long:  testLong,
 		Example: `  # every test of a folder
   hedgerow test examples/tenant-a
 
