@@ -35,8 +35,8 @@ func loadAttachments(stateDir string) (*attachments, error) {
 	for _, e := range entries {
 		path := filepath.Join(s.dir, e.Name())
 		a, err := readAttachment(path)
-		if err != nil || !interfaceExists(a) {
-			// Half written by a process that was killed before it answered, or of a pod that is gone.
+		if err != nil || path != s.path(a.Key()) || !interfaceExists(a) {
+			// Not written to the end by a process that was killed before it answered, or of a pod that is gone.
 			if err := os.Remove(path); err != nil {
 				return nil, fmt.Errorf("forget attachment: %w", err)
 			}
@@ -53,7 +53,10 @@ func readAttachment(path string) (*agentapi.Attachment, error) {
 		return nil, err
 	}
 	a := &agentapi.Attachment{}
-	return a, json.Unmarshal(data, a)
+	if err := json.Unmarshal(data, a); err != nil {
+		return nil, fmt.Errorf("decode attachment %s: %w", path, err)
+	}
+	return a, validate(a)
 }
 
 func interfaceExists(a *agentapi.Attachment) bool {

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/hedgerow-net/hedgerow/internal/agentapi"
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
@@ -109,10 +112,14 @@ func validate(at *agentapi.Attachment) error {
 	switch {
 	case at.ContainerID == "" || at.PodInterface == "":
 		problem = "containerID and podInterface are needed"
+	case !isName(at.ContainerID) || !isName(at.PodInterface):
+		problem = "containerID and podInterface must be UTF-8 without a slash"
 	case at.HostIndex == 0:
 		problem = "hostIndex is needed"
 	case len(at.Addresses) == 0:
 		problem = "addresses are needed"
+	case slices.ContainsFunc(at.Addresses, isNoPodAddress):
+		problem = "addresses must be unicast and without a zone, and IPv4 not written as IPv6"
 	case at.Namespace == "" || at.Pod == "":
 		problem = "namespace and pod are needed: set K8S_POD_NAMESPACE and K8S_POD_NAME in CNI_ARGS"
 	}
@@ -120,6 +127,14 @@ func validate(at *agentapi.Attachment) error {
 		return &agentapi.Error{Code: "invalid", Message: problem}
 	}
 	return nil
+}
+
+// isName reports whether a part of a key can be told from the other part, and is the same when it is read back from its file.
+func isName(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "/") }
+
+// isNoPodAddress reports whether packets can never come from or go to the address of a pod, or under another name.
+func isNoPodAddress(a netip.Addr) bool {
+	return !a.IsValid() || a.Is4In6() || a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() || a.IsLoopback()
 }
 
 func statusOf(e *agentapi.Error) int {
