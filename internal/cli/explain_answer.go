@@ -91,7 +91,7 @@ func (e *explainer) ask(a *explanation, from, to *manifest.End, port manifest.Po
 	allowed := true
 	for _, f := range flows {
 		f.Flow = e.apart(f.Flow)
-		for _, g := range f.ByFamily() {
+		for _, g := range e.world.ByFamily(f) {
 			d := policy.Evaluate(e.set, g.Flow)
 			x := e.flow(d)
 			if g.Note != "" {

@@ -17,7 +17,7 @@ func (e *explainer) open(a *explanation, from, to *manifest.End) {
 	for _, source := range from.Ends {
 		for _, destination := range to.Ends {
 			pair := manifest.Flow{Flow: e.apart(policy.Flow{Source: source, Destination: destination})}
-			for _, f := range pair.ByFamily() {
+			for _, f := range e.world.ByFamily(pair) {
 				flows := e.openPorts(f.Flow)
 				a.Allowed = a.Allowed && flows[0].Allowed
 				a.Flows = append(a.Flows, flows...)

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,7 @@ func (r *reader) finish() (*World, error) {
 	w.addWorkloads()
 	w.addNamespaces()
 	giveAddresses(w.Nodes, w.Pods)
+	w.countClaims()
 	w.sort()
 	return w, nil
 }
@@ -84,6 +86,19 @@ func (w *World) addNamespaces() {
 		if o.Value != nil && o.Namespace != "" && !known[o.Namespace] {
 			known[o.Namespace] = true
 			w.Namespaces = append(w.Namespaces, policy.FromNamespace(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: o.Namespace}}))
+		}
+	}
+}
+
+// countClaims counts the pods at each address. Those that are over, and those in the network of their node, have none of their own.
+func (w *World) countClaims() {
+	w.claims = map[netip.Addr]int{}
+	for _, p := range w.Pods {
+		if p.HostNetwork || p.Terminated {
+			continue
+		}
+		for _, a := range p.Addresses {
+			w.claims[a]++
 		}
 	}
 }

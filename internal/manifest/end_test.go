@@ -240,7 +240,7 @@ func TestByFamily(t *testing.T) {
 	} {
 		f := Flow{Flow: policy.Flow{Source: policy.PodEnd(pods[test.from]), Destination: policy.PodEnd(pods[test.to])}}
 		var got []string
-		for _, g := range f.ByFamily() {
+		for _, g := range w.ByFamily(f) {
 			if g.Source.Address.Is4() != g.Destination.Address.Is4() {
 				t.Errorf("%s to %s", g.Source.Address, g.Destination.Address)
 			}
@@ -249,6 +249,28 @@ func TestByFamily(t *testing.T) {
 		if strings.Join(got, " ") != test.want {
 			t.Errorf("%s to %s: families %v, want %s", test.from, test.to, got, test.want)
 		}
+	}
+}
+
+func TestByFamilyOfDisputedAddresses(t *testing.T) {
+	w := read(t, `{apiVersion: v1, kind: List, items: [
+		{apiVersion: v1, kind: Pod, metadata: {name: a}, status: {podIPs: [{ip: 10.0.0.1}, {ip: "fd00::1"}]}},
+		{apiVersion: v1, kind: Pod, metadata: {name: b}, status: {podIPs: [{ip: 10.0.0.1}, {ip: "fd00::2"}]}},
+		{apiVersion: v1, kind: Pod, metadata: {name: over}, status: {phase: Failed, podIPs: [{ip: "fd00::2"}]}},
+	]}`)
+	var got []string
+	for _, f := range w.ByFamily(Flow{Flow: policy.Flow{Source: policy.PodEnd(w.Pods[0]), Destination: policy.PodEnd(w.Pods[1])}}) {
+		got = append(got, fmt.Sprintf("%s to %s", f.Source, f.Destination))
+	}
+	if diff := cmp.Diff([]string{"the disputed address 10.0.0.1 to the disputed address 10.0.0.1", "default/a to default/b"}, got); diff != "" {
+		t.Errorf("flows (-want +got):\n%s", diff)
+	}
+	want := []string{
+		"-:2: warning: Pod default/a has the address 10.0.0.1, and so has another pod: nothing passes there until one of them gives it up",
+		"-:3: warning: Pod default/b has the address 10.0.0.1, and so has another pod: nothing passes there until one of them gives it up",
+	}
+	if diff := cmp.Diff(want, w.Warnings()); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 }
 

@@ -135,8 +135,9 @@ func namedAt(destination policy.End, port Port) (Port, string, error) {
 }
 
 // ByFamily returns the flow once for each address family that both of its ends have, with the first address of that family at each end. Ends
-// whose addresses are not known give the flow as it is, and so do ends without a family in common: then Evaluate compares what there is.
-func (f Flow) ByFamily() []Flow {
+// whose addresses are not known give the flow as it is, and so do ends without a family in common: then Evaluate compares what there is. A pod's address
+// that another pod claims too is nobody's.
+func (w *World) ByFamily(f Flow) []Flow {
 	var all []Flow
 	for _, is4 := range []bool{true, false} {
 		source, sourceHas := inFamily(f.Source, is4)
@@ -144,6 +145,7 @@ func (f Flow) ByFamily() []Flow {
 		if sourceHas && destinationHas {
 			g := f
 			g.Source.Address, g.Destination.Address = source, destination
+			g.Source, g.Destination = w.unlessDisputed(g.Source), w.unlessDisputed(g.Destination)
 			all = append(all, g)
 		}
 	}
@@ -151,6 +153,14 @@ func (f Flow) ByFamily() []Flow {
 		return []Flow{f}
 	}
 	return all
+}
+
+// unlessDisputed returns the end, or the address alone where two pods claim it.
+func (w *World) unlessDisputed(e policy.End) policy.End {
+	if e.Pod == nil || e.Pod.HostNetwork || w.claims[e.Address] < 2 {
+		return e
+	}
+	return policy.End{Place: policy.InDispute, Address: e.Address}
 }
 
 func inFamily(e policy.End, is4 bool) (netip.Addr, bool) {

@@ -6,6 +6,7 @@ package manifest
 
 import (
 	"fmt"
+	"net/netip"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -21,7 +22,8 @@ type World struct {
 	// Objects are all objects of the manifests, in the order in which they were written.
 	Objects []*Object
 
-	byRef map[refKey]*Object
+	byRef  map[refKey]*Object
+	claims map[netip.Addr]int // how many pods have the address
 }
 
 // Workload is an object with a pod template: Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob, ReplicationController.

@@ -27,7 +27,7 @@ func (r *run) ask(c *Case) error {
 	}
 	a := asked{Case: c}
 	for _, f := range flows {
-		for _, one := range f.ByFamily() {
+		for _, one := range r.world.ByFamily(f) {
 			d := policy.Evaluate(r.set, one.Flow)
 			if err := checkEnds(d.Flow); err != nil {
 				return &manifest.Error{Position: c.Position, Message: err.Error()}
