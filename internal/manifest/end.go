@@ -222,9 +222,11 @@ func labelWords(set map[string]string) string {
 	return selector.String()
 }
 
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
 // endAt finds who has an address.
 func (w *World) endAt(text string, a netip.Addr) (*End, error) {
-	if a.Zone() != "" || a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() {
+	if a.Zone() != "" || a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() || a == broadcast {
 		return nil, fmt.Errorf("%s is not an address that packets between pods, nodes and the world carry", text)
 	}
 	a = a.Unmap()

@@ -117,19 +117,20 @@ func TestFindEnd(t *testing.T) {
 func TestFindEndErrors(t *testing.T) {
 	w := read(t, ends)
 	for name, want := range map[string]string{
-		"":               `"" is none of`,
-		"web":            `and an IP address; did you mean "svc/shop/web"?`,
-		"web-1":          `and an IP address; did you mean "shop/web-1"?`,
-		"wbe":            `node/NAME and an IP address`,
-		"a/b/c/d":        `is none of`,
-		"shop/":          `is none of`,
-		"shop/web-3":     `there is no pod shop/web-3; did you mean "shop/web-1"?`,
-		"svc/shop/wbe":   `there is no Service shop/wbe; did you mean "shop/web"?`,
-		"sts/shop/api":   `there is no StatefulSet shop/api`,
-		"deplo/shop/api": `"deplo" is no kind that can be an end of a flow; did you mean "deploy"?`,
-		"node/n2":        `there is no node n2; did you mean "n1"?`,
-		"0.0.0.0":        `is not an address`,
-		"224.0.0.1":      `is not an address`,
+		"":                `"" is none of`,
+		"web":             `and an IP address; did you mean "svc/shop/web"?`,
+		"web-1":           `and an IP address; did you mean "shop/web-1"?`,
+		"wbe":             `node/NAME and an IP address`,
+		"a/b/c/d":         `is none of`,
+		"shop/":           `is none of`,
+		"shop/web-3":      `there is no pod shop/web-3; did you mean "shop/web-1"?`,
+		"svc/shop/wbe":    `there is no Service shop/wbe; did you mean "shop/web"?`,
+		"sts/shop/api":    `there is no StatefulSet shop/api`,
+		"deplo/shop/api":  `"deplo" is no kind that can be an end of a flow; did you mean "deploy"?`,
+		"node/n2":         `there is no node n2; did you mean "n1"?`,
+		"0.0.0.0":         `is not an address`,
+		"224.0.0.1":       `is not an address`,
+		"255.255.255.255": `is not an address`,
 	} {
 		if _, err := w.FindEnd(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error is %v, want %s", name, err, want)
