@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -74,6 +75,9 @@ func secure(spec *container.Spec, pod *v1.PodSecurityContext, c *v1.SecurityCont
 	if c == nil {
 		c = &v1.SecurityContext{}
 	}
+	if err := checkIDs(pod, c); err != nil {
+		return err
+	}
 	user := first(c.RunAsUser, pod.RunAsUser)
 	group := first(c.RunAsGroup, pod.RunAsGroup)
 	spec.Command.UID, spec.Command.GID = uint32(orZero(user)), uint32(orZero(group))
@@ -90,6 +94,20 @@ func secure(spec *container.Spec, pod *v1.PodSecurityContext, c *v1.SecurityCont
 	spec.Privileged = orZero(c.Privileged)
 	spec.Command.NoNewPrivileges = c.AllowPrivilegeEscalation != nil && !*c.AllowPrivilegeEscalation
 	return setCapabilities(spec, c.Capabilities)
+}
+
+// checkIDs refuses numbers that the API does not have for users and groups: cut to what the kernel takes, one of them would be root's.
+func checkIDs(pod *v1.PodSecurityContext, c *v1.SecurityContext) error {
+	ids := slices.Clone(pod.SupplementalGroups)
+	for _, id := range []*int64{c.RunAsUser, c.RunAsGroup, pod.RunAsUser, pod.RunAsGroup, pod.FSGroup} {
+		ids = append(ids, orZero(id))
+	}
+	for _, id := range ids {
+		if id < 0 || id > math.MaxInt32 {
+			return fmt.Errorf("securityContext: %d is no number of a user or group: choose one from 0 to %d", id, math.MaxInt32)
+		}
+	}
+	return nil
 }
 
 func setCapabilities(spec *container.Spec, asked *v1.Capabilities) error {
