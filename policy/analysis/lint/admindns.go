@@ -22,9 +22,9 @@ func (v *view) adminDNS() []Finding {
 		if reason.Cause != policy.CauseRule || reason.Action != policy.Deny {
 			continue
 		}
-		if l, ok := v.lineOf(reason); ok && !deniesEverything(l) {
-			message := fmt.Sprintf("%s denies pods such as %s the cluster's DNS (%s), and no policy of a lower tier can allow it", l.policy.Ref, pod, server)
-			found = append(found, l.finding(l.Field, message, "accept UDP and TCP 53 to namespace kube-system in an earlier rule"))
+		if r, ok := v.ruleOf(reason); ok && !deniesEverything(r) {
+			message := fmt.Sprintf("%s denies pods such as %s the cluster's DNS (%s), and no policy of a lower tier can allow it", r.policy.Ref, pod, server)
+			found = append(found, r.finding(r.Field, message, "accept UDP and TCP 53 to namespace kube-system in an earlier rule"))
 		}
 	}
 	return oncePerField(found)
@@ -34,7 +34,7 @@ func (v *view) adminDNS() []Finding {
 func (v *view) adminSet() (*policy.Set, *policy.Pod) {
 	server := v.dnsServer()
 	namespaces := slices.Clone(v.Namespaces)
-	for _, ns := range []*policy.Namespace{v.system(), {Name: nobody().Namespace}} {
+	for _, ns := range []*policy.Namespace{v.system(), {Name: anyPod().Namespace}} {
 		if v.namespaces[ns.Name] == nil {
 			namespaces = append(namespaces, ns)
 		}
@@ -60,12 +60,12 @@ func (v *view) dnsServer() *policy.Pod {
 // askers returns the pods that may ask for names; without workloads one that is about nothing in particular.
 func (v *view) askers() []*policy.Pod {
 	if !v.HasWorkloads() {
-		return []*policy.Pod{nobody()}
+		return []*policy.Pod{anyPod()}
 	}
 	return v.filter("", func(_ *policy.Namespace, pod *policy.Pod) bool { return !pod.HostNetwork && !pod.Terminated })
 }
 
-func nobody() *policy.Pod { return &policy.Pod{Namespace: "any-namespace", Name: "any-pod"} }
+func anyPod() *policy.Pod { return &policy.Pod{Namespace: "any-namespace", Name: "any-pod"} }
 
 func dnsPort(server *policy.Pod) uint16 {
 	for _, p := range server.Ports {
@@ -76,14 +76,14 @@ func dnsPort(server *policy.Pod) uint16 {
 	return dnsPorts[0]
 }
 
-// lineOf returns the line that decided.
-func (v *view) lineOf(r policy.Reason) (line, bool) {
-	for l := range v.lines() {
-		if l.policy.Ref == r.Policy && l.direction == r.Direction && l.Index == r.Rule {
-			return l, true
+// ruleOf returns the rule that decided.
+func (v *view) ruleOf(reason policy.Reason) (rule, bool) {
+	for r := range v.rules() {
+		if r.policy.Ref == reason.Policy && r.direction == reason.Direction && r.Index == reason.Rule {
+			return r, true
 		}
 	}
-	return line{}, false
+	return rule{}, false
 }
 
 // oncePerField keeps the first finding of each field.

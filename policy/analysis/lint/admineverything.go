@@ -12,27 +12,27 @@ import (
 func (v *view) adminEverything() []Finding {
 	var found []Finding
 	exception := map[policy.Direction]bool{}
-	for l := range v.lines() {
-		if l.policy.Tier != policy.Admin {
+	for r := range v.rules() {
+		if r.policy.Tier != policy.Admin {
 			continue
 		}
-		if l.Action != policy.Deny {
-			exception[l.direction] = true
+		if r.Action != policy.Deny {
+			exception[r.direction] = true
 		}
-		if deniesEverything(l) && isEverybody(&l.policy.Subject) && !exception[l.direction] {
-			message := fmt.Sprintf("%s denies all %s of every pod of the cluster, and no policy of a lower tier can allow any", l.policy.Ref, l.direction)
-			found = append(found, l.finding(l.Field, message, "use tier Baseline, or accept or pass what is needed in an earlier rule"))
+		if deniesEverything(r) && isEverybody(&r.policy.Subject) && !exception[r.direction] {
+			message := fmt.Sprintf("%s denies all %s of every pod of the cluster, and no policy of a lower tier can allow any", r.policy.Ref, r.direction)
+			found = append(found, r.finding(r.Field, message, "use tier Baseline, or accept or pass what is needed in an earlier rule"))
 		}
 	}
 	return found
 }
 
 // deniesEverything reports whether the rule denies every pod on every port.
-func deniesEverything(l line) bool {
-	if l.Action != policy.Deny || l.Ports != nil {
+func deniesEverything(r rule) bool {
+	if r.Action != policy.Deny || r.Ports != nil {
 		return false
 	}
-	return l.Peers == nil || slices.ContainsFunc(l.Peers, func(p policy.Peer) bool { return p.Pods != nil && isEverybody(p.Pods) })
+	return r.Peers == nil || slices.ContainsFunc(r.Peers, func(p policy.Peer) bool { return p.Pods != nil && isEverybody(p.Pods) })
 }
 
 func isEverybody(s *policy.PodSelector) bool {

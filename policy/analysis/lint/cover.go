@@ -10,11 +10,11 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// covers reports whether one line matches, for the same pods, every flow that the other does. It looks at
+// covers reports whether one rule matches, for the same pods, every flow that the other does. It looks at
 // selectors, not at the pods of today, so that the answer stays true when pods come.
-func (v *view) covers(by, l line) bool {
-	return by.direction == l.direction && v.coversSelector(&by.policy.Subject, &l.policy.Subject) &&
-		v.coversPeers(by.Peers, l.Peers) && coversPorts(by.Ports, l.Ports)
+func (v *view) covers(by, r rule) bool {
+	return by.direction == r.direction && v.coversSelector(&by.policy.Subject, &r.policy.Subject) &&
+		v.coversPeers(by.Peers, r.Peers) && coversPorts(by.Ports, r.Ports)
 }
 
 // coversPeers: nil is every peer, also outside the cluster.

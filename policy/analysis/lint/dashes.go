@@ -10,40 +10,40 @@ import (
 // peers (OR), without it narrows the namespaceSelector (AND). Two peers are common and right, so it needs a sign: that the pods alone add nothing.
 func (v *view) dashes() []Finding {
 	var found []Finding
-	for l := range v.lines() {
-		confused := v.confused(l)
-		for i := 0; i+1 < len(l.Peers); i++ {
-			namespaces, pods, ok := pair(l, i)
+	for r := range v.rules() {
+		confused := v.confused(r)
+		for i := 0; i+1 < len(r.Peers); i++ {
+			namespaces, pods, ok := pair(r, i)
 			if !ok || !confused[i] && !confused[i+1] {
 				continue
 			}
 			message := fmt.Sprintf("two peers (two dashes) let in %s, and besides that %s, which %s",
 				namespaces.Words(), pods.Words(), v.uselessness(namespaces.Pods, pods.Pods))
 			advice := fmt.Sprintf("did you mean one peer, pods with %s of those namespaces? Then write podSelector and namespaceSelector under one dash", pods.Pods.Pods)
-			found = append(found, l.finding(l.Peers[i+1].Field, message, advice))
+			found = append(found, r.finding(r.Peers[i+1].Field, message, advice))
 		}
 	}
 	return found
 }
 
 // pair returns the peers i and i+1 if one selects whole namespaces by label and the other pods of the policy's own namespace.
-func pair(l line, i int) (namespaces, pods policy.Peer, ok bool) {
-	namespaces, pods = l.Peers[i], l.Peers[i+1]
+func pair(r rule, i int) (namespaces, pods policy.Peer, ok bool) {
+	namespaces, pods = r.Peers[i], r.Peers[i+1]
 	if namespaces.Pods != nil && namespaces.Pods.Namespace != "" {
 		namespaces, pods = pods, namespaces
 	}
-	ok = l.policy.Ref.Namespace != "" && namespaces.Pods != nil && pods.Pods != nil &&
+	ok = r.policy.Ref.Namespace != "" && namespaces.Pods != nil && pods.Pods != nil &&
 		namespaces.Pods.Namespace == "" && namespaces.Pods.Pods.IsEverything() && pods.Pods.Namespace != "" && !pods.Pods.Pods.IsEverything()
 	return namespaces, pods, ok
 }
 
 // confused returns the places of the peers that add nothing beside their neighbour and would narrow it.
-func (v *view) confused(l line) map[int]bool {
+func (v *view) confused(r rule) map[int]bool {
 	confused := map[int]bool{}
-	for i := 0; i+1 < len(l.Peers); i++ {
-		if namespaces, pods, ok := pair(l, i); ok && v.uselessness(namespaces.Pods, pods.Pods) != "" {
+	for i := 0; i+1 < len(r.Peers); i++ {
+		if namespaces, pods, ok := pair(r, i); ok && v.uselessness(namespaces.Pods, pods.Pods) != "" {
 			place := i
-			if l.Peers[i+1].Pods == pods.Pods {
+			if r.Peers[i+1].Pods == pods.Pods {
 				place = i + 1
 			}
 			confused[place] = true

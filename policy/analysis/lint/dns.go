@@ -70,7 +70,7 @@ func (v *view) near(p *policy.Policy) []*policy.Policy {
 func (v *view) resolves(policies []*policy.Policy, protocol policy.Protocol) bool {
 	for _, p := range policies {
 		for i := range p.Rules[policy.Egress] {
-			if v.allowsDNS(line{policy: p, direction: policy.Egress, Rule: &p.Rules[policy.Egress][i]}, protocol) {
+			if v.allowsDNS(rule{policy: p, direction: policy.Egress, Rule: &p.Rules[policy.Egress][i]}, protocol) {
 				return true
 			}
 		}

@@ -51,22 +51,22 @@ func (v *view) mayBeDNS(s *policy.PodSelector) bool {
 	return inSystem && (s.Pods.Matches(usualDNS().Labels) || strings.Contains(s.Pods.String(), "dns"))
 }
 
-// allowsDNS reports whether the line may be what lets names be resolved by the protocol. In doubt it is.
-func (v *view) allowsDNS(l line, protocol policy.Protocol) bool {
-	if l.direction != policy.Egress || l.Action != policy.Accept || l.Peers != nil && len(l.Peers) == 0 {
+// allowsDNS reports whether the rule may be what lets names be resolved by the protocol. In doubt it is.
+func (v *view) allowsDNS(r rule, protocol policy.Protocol) bool {
+	if r.direction != policy.Egress || r.Action != policy.Accept || r.Peers != nil && len(r.Peers) == 0 {
 		return false
 	}
-	if l.Ports == nil {
-		return v.reachesDNS(l)
+	if r.Ports == nil {
+		return v.reachesDNS(r)
 	}
-	for _, port := range l.Ports {
+	for _, port := range r.Ports {
 		switch {
 		case port.Protocol != protocol:
 		case port.Name != "" && (strings.Contains(port.Name, "dns") || strings.Contains(port.Name, "domain")):
 			return true
 		case port.Name != "":
 		case port.Number == 0:
-			return v.reachesDNS(l)
+			return v.reachesDNS(r)
 		case slices.ContainsFunc(dnsPorts[:], port.Includes):
 			return true // whoever names this port means DNS, wherever it is
 		}
@@ -74,12 +74,12 @@ func (v *view) allowsDNS(l line, protocol policy.Protocol) bool {
 	return false
 }
 
-// reachesDNS reports whether one of the line's peers may have DNS pods, or be a DNS server outside the cluster or on the node.
-func (v *view) reachesDNS(l line) bool {
-	if l.Peers == nil {
+// reachesDNS reports whether one of the rule's peers may have DNS pods, or be a DNS server outside the cluster or on the node.
+func (v *view) reachesDNS(r rule) bool {
+	if r.Peers == nil {
 		return true
 	}
-	return slices.ContainsFunc(l.Peers, func(p policy.Peer) bool {
+	return slices.ContainsFunc(r.Peers, func(p policy.Peer) bool {
 		if p.Pods == nil {
 			return p.Network != nil || p.Nodes != nil
 		}

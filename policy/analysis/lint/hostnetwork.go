@@ -5,14 +5,14 @@ import "fmt"
 // hostNetworkPeers finds peers whose pods are all in their node's network. Policies see such pods as nodes: no pod selector selects them.
 func (v *view) hostNetworkPeers() []Finding {
 	var found []Finding
-	for l := range v.lines() {
-		for _, peer := range l.Peers {
+	for r := range v.rules() {
+		for _, peer := range r.Peers {
 			if peer.Pods == nil || len(v.selected(peer.Pods)) > 0 || v.mayBeDNS(peer.Pods) {
 				continue
 			}
 			if pods := v.inHostNetwork(peer.Pods); len(pods) > 0 {
 				message := fmt.Sprintf("the peer (%s) selects only hostNetwork pods, such as %s, which no pod selector matches", peer.Words(), pods[0])
-				found = append(found, l.finding(peer.Field, message, "use an ipBlock with the addresses of their nodes"))
+				found = append(found, r.finding(peer.Field, message, "use an ipBlock with the addresses of their nodes"))
 			}
 		}
 	}

@@ -11,12 +11,12 @@ import (
 // namedPorts finds named ports that none of the destination pods has. A name means, for each pod, its own container port of that name and protocol.
 func (v *view) namedPorts() []Finding {
 	var found []Finding
-	for l := range v.lines() {
-		pods, only := v.destinations(l)
+	for r := range v.rules() {
+		pods, only := v.destinations(r)
 		if !only || len(pods) == 0 {
 			continue
 		}
-		for _, entry := range entries(l.Ports) {
+		for _, entry := range entries(r.Ports) {
 			if entry[0].Name == "" || slices.ContainsFunc(entry, func(p policy.Port) bool { return hasName(pods, p) }) {
 				continue
 			}
@@ -24,7 +24,7 @@ func (v *view) namedPorts() []Finding {
 			if len(entry) == 1 {
 				message += fmt.Sprintf(" of protocol %s", entry[0].Protocol)
 			}
-			found = append(found, l.finding(entry[0].Field, message, nameAdvice(pods, entry[0])))
+			found = append(found, r.finding(entry[0].Field, message, nameAdvice(pods, entry[0])))
 		}
 	}
 	return found

@@ -25,13 +25,13 @@ func (v *view) unknownNamespaces() []Finding {
 			}
 		}
 	}
-	for l := range v.lines() {
-		for _, peer := range l.Peers {
+	for r := range v.rules() {
+		for _, peer := range r.Peers {
 			if peer.Pods == nil || peer.Pods.Namespace != "" {
 				continue
 			}
 			for _, name := range v.unknownNames(peer.Pods.Namespaces) {
-				found = append(found, v.unknown(l.policy, fieldOf(peer.Field, l), name, "has a peer in"))
+				found = append(found, v.unknown(r.policy, fieldOf(peer.Field, r), name, "has a peer in"))
 			}
 		}
 	}
@@ -46,9 +46,9 @@ func (v *view) unknown(p *policy.Policy, field, name, verb string) Finding {
 	return Finding{Ref: p.Ref, Field: field, Message: fmt.Sprintf("%s %s namespace %s, which is not in the manifests", p.Ref, verb, name), Advice: advice}
 }
 
-func fieldOf(field string, l line) string {
+func fieldOf(field string, r rule) string {
 	if field == "" {
-		return l.Field
+		return r.Field
 	}
 	return field
 }

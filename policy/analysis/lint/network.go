@@ -9,11 +9,11 @@ import (
 )
 
 // networks goes through the peers that are networks.
-func (v *view) networks(visit func(l line, p policy.Peer)) {
-	for l := range v.lines() {
-		for _, p := range l.Peers {
+func (v *view) networks(visit func(r rule, p policy.Peer)) {
+	for r := range v.rules() {
+		for _, p := range r.Peers {
 			if p.Network != nil {
-				visit(l, p)
+				visit(r, p)
 			}
 		}
 	}
@@ -22,13 +22,13 @@ func (v *view) networks(visit func(l line, p policy.Peer)) {
 // podRanges finds networks that contain pods. That works, but a pod's address lasts only as long as the pod. A network of all addresses means it.
 func (v *view) podRanges() []Finding {
 	var found []Finding
-	v.networks(func(l line, p policy.Peer) {
+	v.networks(func(r rule, p policy.Peer) {
 		if p.Network.CIDR.Bits() == 0 {
 			return
 		}
 		if what := v.podsIn(p.Network); what != "" {
 			message := fmt.Sprintf("ipBlock %s contains %s: it matches pods too, and addresses of pods change", p.Network, what)
-			found = append(found, l.finding(p.Field, message, "select pods with podSelector and namespaceSelector, or cut the pods' range out with except"))
+			found = append(found, r.finding(p.Field, message, "select pods with podSelector and namespaceSelector, or cut the pods' range out with except"))
 		}
 	})
 	return found
@@ -57,10 +57,10 @@ func (v *view) podsIn(n *policy.Network) string {
 // emptyBlocks finds networks of which everything is cut out again.
 func (v *view) emptyBlocks() []Finding {
 	var found []Finding
-	v.networks(func(l line, p policy.Peer) {
+	v.networks(func(r rule, p policy.Peer) {
 		if len(p.Network.Prefixes()) == 0 {
 			message := fmt.Sprintf("ipBlock %s matches nothing: except leaves no address of it", p.Network)
-			found = append(found, l.finding(p.Field, message, "cut less out, or remove the peer"))
+			found = append(found, r.finding(p.Field, message, "cut less out, or remove the peer"))
 		}
 	})
 	return found
@@ -72,12 +72,12 @@ func (v *view) oneFamily() []Finding {
 		return nil
 	}
 	var found []Finding
-	v.networks(func(l line, p policy.Peer) {
-		if p.Network.CIDR != netip.PrefixFrom(netip.IPv4Unspecified(), 0) || namesIPv6(l.policy.Rules[l.direction]) {
+	v.networks(func(r rule, p policy.Peer) {
+		if p.Network.CIDR != netip.PrefixFrom(netip.IPv4Unspecified(), 0) || namesIPv6(r.policy.Rules[r.direction]) {
 			return
 		}
 		message := fmt.Sprintf("%s is every IPv4 address and no IPv6 address, but pods have both", p.Network)
-		found = append(found, l.finding(p.Field, message, "add a peer with ::/0"))
+		found = append(found, r.finding(p.Field, message, "add a peer with ::/0"))
 	})
 	return found
 }

@@ -9,15 +9,15 @@ import (
 // emptyPeers finds peers that select nothing, for all that the world tells.
 func (v *view) emptyPeers() []Finding {
 	var found []Finding
-	for l := range v.lines() {
-		confused := v.confused(l)
-		for i, peer := range l.Peers {
+	for r := range v.rules() {
+		confused := v.confused(r)
+		for i, peer := range r.Peers {
 			if confused[i] {
 				continue // the finding about the two peers says it
 			}
 			if m, otherwise, ok := v.whyPeerEmpty(peer); ok {
 				message := fmt.Sprintf("the peer (%s) selects nothing: %s", peer.Words(), m.why)
-				found = append(found, l.finding(peer.Field, message, m.advice(otherwise)))
+				found = append(found, r.finding(peer.Field, message, m.advice(otherwise)))
 			}
 		}
 	}

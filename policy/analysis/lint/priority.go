@@ -11,13 +11,13 @@ import (
 // (spec.priority: "the behavior is undefined"); Hedgerow takes the first by name.
 func (v *view) equalPriorities() []Finding {
 	var found []Finding
-	lines := slices.DeleteFunc(slices.Collect(v.lines()), func(l line) bool { return l.policy.Tier == policy.NetworkPolicy })
-	for i, l := range lines {
-		for _, other := range lines[:i] {
-			if v.conflict(other, l) {
+	rules := slices.DeleteFunc(slices.Collect(v.rules()), func(r rule) bool { return r.policy.Tier == policy.NetworkPolicy })
+	for i, r := range rules {
+		for _, other := range rules[:i] {
+			if v.conflict(other, r) {
 				message := fmt.Sprintf("%s and %s have the same tier and priority (%d), and different actions for the same traffic: %s here, %s in %s",
-					l.policy.Ref, other.policy.Ref, l.policy.Priority, l.Action, other.Action, other.Field)
-				found = append(found, l.finding(l.Field, message, "give them different priorities"))
+					r.policy.Ref, other.policy.Ref, r.policy.Priority, r.Action, other.Action, other.Field)
+				found = append(found, r.finding(r.Field, message, "give them different priorities"))
 				break
 			}
 		}
@@ -25,7 +25,7 @@ func (v *view) equalPriorities() []Finding {
 	return found
 }
 
-func (v *view) conflict(a, b line) bool {
+func (v *view) conflict(a, b rule) bool {
 	return a.direction == b.direction && a.policy != b.policy && a.Action != b.Action &&
 		a.policy.Tier == b.policy.Tier && a.policy.Priority == b.policy.Priority &&
 		v.overlap(&a.policy.Subject, &b.policy.Subject) && v.peersOverlap(a.Peers, b.Peers) && portsOverlap(a.Ports, b.Ports)

@@ -11,63 +11,63 @@ import (
 // their rule contains.
 func (v *view) redundant() []Finding {
 	var found []Finding
-	for l := range v.lines() {
-		rivals := v.rivals(l)
+	for r := range v.rules() {
+		rivals := v.rivals(r)
 		// Of two rules that do the same the second is superfluous.
-		i := slices.IndexFunc(rivals, func(by line) bool { return v.replaces(by, l) && (by.place < l.place || !v.covers(l, by)) })
+		i := slices.IndexFunc(rivals, func(by rule) bool { return v.replaces(by, r) && (by.place < r.place || !v.covers(r, by)) })
 		if i >= 0 {
-			found = append(found, superfluous(l, rivals[i]))
+			found = append(found, superfluous(r, rivals[i]))
 			continue
 		}
-		found = append(found, v.redundantPeers(l)...)
-		found = append(found, redundantPorts(l)...)
+		found = append(found, v.redundantPeers(r)...)
+		found = append(found, redundantPorts(r)...)
 	}
 	return found
 }
 
-func superfluous(l, by line) Finding {
-	message := fmt.Sprintf("the rule (%s) is redundant: %s (%s) does the same", l.Words(l.direction), nameOf(by), by.Words(by.direction))
-	return l.finding(l.Field, message, "remove the rule")
+func superfluous(r, by rule) Finding {
+	message := fmt.Sprintf("the rule (%s) is redundant: %s (%s) does the same", r.Words(r.direction), nameOf(by), by.Words(by.direction))
+	return r.finding(r.Field, message, "remove the rule")
 }
 
-// replaces reports whether without l the other line would do the same to all that l matches.
-func (v *view) replaces(by, l line) bool {
-	if by.Rule == l.Rule || by.Action != l.Action || !v.covers(by, l) {
+// replaces reports whether without r the other rule would do the same to all that r matches.
+func (v *view) replaces(by, r rule) bool {
+	if by.Rule == r.Rule || by.Action != r.Action || !v.covers(by, r) {
 		return false
 	}
-	if by.policy.Tier == policy.NetworkPolicy && l.policy.Tier == policy.NetworkPolicy {
+	if by.policy.Tier == policy.NetworkPolicy && r.policy.Tier == policy.NetworkPolicy {
 		return true
 	}
-	return v.decidesBefore(by, l)
+	return v.decidesBefore(by, r)
 }
 
 // redundantPeers: of two equal peers the second is superfluous.
-func (v *view) redundantPeers(l line) []Finding {
+func (v *view) redundantPeers(r rule) []Finding {
 	var found []Finding
-	confused := v.confused(l)
-	for i, p := range l.Peers {
-		for j, by := range l.Peers {
+	confused := v.confused(r)
+	for i, p := range r.Peers {
+		for j, by := range r.Peers {
 			if i == j || confused[i] || confused[j] || !v.coversPeer(by, p) || j > i && v.coversPeer(p, by) {
 				continue
 			}
 			message := fmt.Sprintf("the peer (%s) is redundant: another peer of the rule (%s) contains it", p.Words(), by.Words())
-			found = append(found, l.finding(p.Field, message, "remove the peer"))
+			found = append(found, r.finding(p.Field, message, "remove the peer"))
 			break
 		}
 	}
 	return found
 }
 
-func redundantPorts(l line) []Finding {
+func redundantPorts(r rule) []Finding {
 	var found []Finding
-	all := entries(l.Ports)
+	all := entries(r.Ports)
 	for i, p := range all {
 		for j, by := range all {
 			if i == j || !coversPorts(by, p) || j > i && coversPorts(p, by) {
 				continue
 			}
 			message := fmt.Sprintf("the port (%s) is redundant: another port of the rule (%s) contains it", p[0], by[0])
-			found = append(found, l.finding(p[0].Field, message, "remove the port"))
+			found = append(found, r.finding(p[0].Field, message, "remove the port"))
 			break
 		}
 	}

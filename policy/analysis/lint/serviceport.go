@@ -10,15 +10,15 @@ import (
 // port that the Service leads to, and nothing may say that the pods use the port themselves.
 func (v *view) servicePorts() []Finding {
 	var found []Finding
-	for l := range v.lines() {
-		pods, only := v.destinations(l)
+	for r := range v.rules() {
+		pods, only := v.destinations(r)
 		if !only {
 			continue
 		}
-		for _, port := range l.Ports {
-			if service, target, ok := v.mistaken(l, port, pods); ok {
+		for _, port := range r.Ports {
+			if service, target, ok := v.mistaken(r, port, pods); ok {
 				message := fmt.Sprintf("%s is the port of Service %s/%s, and its pods listen on %s", port, service.Namespace, service.Name, target)
-				found = append(found, l.finding(port.Field, message, fmt.Sprintf("use the pods' port: %s", target)))
+				found = append(found, r.finding(port.Field, message, fmt.Sprintf("use the pods' port: %s", target)))
 			}
 		}
 	}
@@ -26,7 +26,7 @@ func (v *view) servicePorts() []Finding {
 }
 
 // mistaken returns the Service whose port stands where that of its pods should.
-func (v *view) mistaken(l line, port policy.Port, pods []*policy.Pod) (*policy.Service, policy.Port, bool) {
+func (v *view) mistaken(r rule, port policy.Port, pods []*policy.Pod) (*policy.Service, policy.Port, bool) {
 	if port.Number == 0 || port.End > port.Number {
 		return nil, policy.Port{}, false
 	}
@@ -39,7 +39,7 @@ func (v *view) mistaken(l line, port policy.Port, pods []*policy.Pod) (*policy.S
 				continue
 			}
 			for _, p := range service.Ports {
-				if p.Protocol == port.Protocol && p.Port == port.Number && !allowsTarget(l, p.Target, pod) {
+				if p.Protocol == port.Protocol && p.Port == port.Number && !allowsTarget(r, p.Target, pod) {
 					return service, p.Target, true
 				}
 			}
@@ -84,8 +84,8 @@ func leadsTo(service *policy.Service, port policy.Port) bool {
 }
 
 // allowsTarget reports whether the rule also allows the port that the Service leads to.
-func allowsTarget(l line, target policy.Port, pod *policy.Pod) bool {
-	for _, port := range l.Ports {
+func allowsTarget(r rule, target policy.Port, pod *policy.Pod) bool {
+	for _, port := range r.Ports {
 		if port.Protocol != target.Protocol {
 			continue
 		}

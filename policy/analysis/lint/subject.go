@@ -38,10 +38,10 @@ func (v *view) whyEmpty(s *policy.PodSelector) (m mismatch, otherwise string, ok
 		return v.whyNoNamespace(s)
 	}
 	var pods []*policy.Pod
-	dark := false // a namespace of which no pod was written
+	unwritten := false // a namespace of which no pod was written
 	for _, ns := range inside {
 		pods = append(pods, v.pods[ns.Name]...)
-		dark = dark || len(v.pods[ns.Name]) == 0
+		unwritten = unwritten || len(v.pods[ns.Name]) == 0
 	}
 	if s.Pods.IsEverything() {
 		return m, "", false
@@ -54,10 +54,10 @@ func (v *view) whyEmpty(s *policy.PodSelector) (m mismatch, otherwise string, ok
 		noun = "pod of those namespaces"
 	}
 	m = explain(s.Pods, noun, podLabels(pods))
-	if elsewhere := v.anywhere(s.Pods); len(elsewhere) > 0 && (!dark || s.Namespace != "") {
+	if elsewhere := v.anywhere(s.Pods); len(elsewhere) > 0 && (!unwritten || s.Namespace != "") {
 		return mismatch{why: m.why}, "look at the namespace: the selector would match " + counted(elsewhere), true
 	}
-	return m, "correct the labels, or remove it", m.near != "" || !dark
+	return m, "correct the labels, or remove it", m.near != "" || !unwritten
 }
 
 // inNamespaces returns the namespaces of the selector.

@@ -10,18 +10,18 @@ import (
 // knowing; a Service that leads to the port is as good as a declaration.
 func (v *view) undeclaredPorts() []Finding {
 	var found []Finding
-	for l := range v.lines() {
-		pods, only := v.destinations(l)
-		if !only || len(pods) == 0 || l.Action != policy.Accept || !v.allDeclare(pods) {
+	for r := range v.rules() {
+		pods, only := v.destinations(r)
+		if !only || len(pods) == 0 || r.Action != policy.Accept || !v.allDeclare(pods) {
 			continue
 		}
-		for _, port := range l.Ports {
-			_, _, mistaken := v.mistaken(l, port, pods)
+		for _, port := range r.Ports {
+			_, _, mistaken := v.mistaken(r, port, pods)
 			if port.Number == 0 || mistaken || v.usedBy(pods, port) {
 				continue
 			}
 			message := fmt.Sprintf("none of the pods (%s) declares %s", podWords(pods), port)
-			found = append(found, l.finding(port.Field, message, "correct the port, or declare it as a containerPort"))
+			found = append(found, r.finding(port.Field, message, "correct the port, or declare it as a containerPort"))
 		}
 	}
 	return found

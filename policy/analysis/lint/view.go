@@ -18,9 +18,9 @@ type view struct {
 	pods       map[string][]*policy.Pod // by namespace
 	// policies are those in effect, in the order of evaluation, without the isolations of namespaces.
 	policies []*policy.Policy
-	all      []line
-	// about are the lines by direction and namespace of their subject; "" is all or some namespaces.
-	about [2]map[string][]line
+	all      []rule
+	// about are the rules by direction and namespace of their subject; "" is all or some namespaces.
+	about [2]map[string][]rule
 	// picked remembers what selectors select.
 	picked map[string][]*policy.Pod
 	// implied remembers which selectors imply which.
@@ -30,7 +30,7 @@ type view struct {
 func newView(w *World) *view {
 	v := &view{World: w, set: w.Set(), namespaces: map[string]*policy.Namespace{}, pods: map[string][]*policy.Pod{}, picked: map[string][]*policy.Pod{}, implied: map[[2]string]bool{}}
 	for d := range v.about {
-		v.about[d] = map[string][]line{}
+		v.about[d] = map[string][]rule{}
 	}
 	for _, ns := range w.Namespaces {
 		v.namespaces[ns.Name] = ns
@@ -46,53 +46,53 @@ func newView(w *World) *view {
 		}
 	}
 	policy.Sort(v.policies)
-	v.findLines()
+	v.findRules()
 	return v
 }
 
-// line is one rule of a policy in effect.
-type line struct {
+// rule is one rule of a policy in effect, with its policy and its place.
+type rule struct {
 	policy    *policy.Policy
 	direction policy.Direction
 	*policy.Rule
 	place int // in the order of evaluation
 }
 
-// findLines collects all rules in the order of evaluation, ingress before egress. Rules with a problem are left out: they have been replaced by what
+// findRules collects all rules in the order of evaluation, ingress before egress. Rules with a problem are left out: they have been replaced by what
 // fails closed, and their problem is a finding.
-func (v *view) findLines() {
+func (v *view) findRules() {
 	for _, d := range policy.Directions {
 		for _, p := range v.policies {
 			for i := range p.Rules[d] {
-				l := line{p, d, &p.Rules[d][i], len(v.all)}
-				if l.broken() {
+				r := rule{p, d, &p.Rules[d][i], len(v.all)}
+				if r.broken() {
 					continue
 				}
-				v.all = append(v.all, l)
-				v.about[d][p.Subject.Namespace] = append(v.about[d][p.Subject.Namespace], l)
+				v.all = append(v.all, r)
+				v.about[d][p.Subject.Namespace] = append(v.about[d][p.Subject.Namespace], r)
 			}
 		}
 	}
 }
 
-// lines goes through all sound rules in the order of evaluation, ingress before egress.
-func (v *view) lines() iter.Seq[line] { return slices.Values(v.all) }
+// rules goes through all sound rules in the order of evaluation, ingress before egress.
+func (v *view) rules() iter.Seq[rule] { return slices.Values(v.all) }
 
-// rivals returns the lines that may be about the same pods in the same direction, in the order of evaluation.
-func (v *view) rivals(l line) []line {
-	own := l.policy.Subject.Namespace
+// rivals returns the rules that may be about the same pods in the same direction, in the order of evaluation.
+func (v *view) rivals(r rule) []rule {
+	own := r.policy.Subject.Namespace
 	if own == "" {
 		return v.all
 	}
-	both := slices.Concat(v.about[l.direction][own], v.about[l.direction][""])
-	slices.SortFunc(both, func(a, b line) int { return a.place - b.place })
+	both := slices.Concat(v.about[r.direction][own], v.about[r.direction][""])
+	slices.SortFunc(both, func(a, b rule) int { return a.place - b.place })
 	return both
 }
 
 // broken reports whether there is a problem with the rule, or with its policy as a whole.
-func (l line) broken() bool {
-	return slices.ContainsFunc(l.policy.Problems, func(p policy.Problem) bool {
-		return within(p.Field, l.Field) || !within(p.Field, "spec.ingress") && !within(p.Field, "spec.egress")
+func (r rule) broken() bool {
+	return slices.ContainsFunc(r.policy.Problems, func(p policy.Problem) bool {
+		return within(p.Field, r.Field) || !within(p.Field, "spec.ingress") && !within(p.Field, "spec.egress")
 	})
 }
 
@@ -102,12 +102,12 @@ func within(field, other string) bool {
 	return found && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// finding begins a finding about a field of the line's policy.
-func (l line) finding(field, message, advice string) Finding {
+// finding begins a finding about a field of the rule's policy.
+func (r rule) finding(field, message, advice string) Finding {
 	if field == "" {
-		field = l.Field
+		field = r.Field
 	}
-	return Finding{Ref: l.policy.Ref, Field: field, Message: message, Advice: advice}
+	return Finding{Ref: r.policy.Ref, Field: field, Message: message, Advice: advice}
 }
 
 // selected returns the pods that the selector selects.
@@ -148,15 +148,15 @@ func (v *view) filter(namespace string, keep func(*policy.Namespace, *policy.Pod
 	return kept
 }
 
-// destinations returns the pods at which flows of the line end, and whether it is only pods.
-func (v *view) destinations(l line) (pods []*policy.Pod, only bool) {
-	if l.direction == policy.Ingress {
-		return v.selected(&l.policy.Subject), true
+// destinations returns the pods at which flows of the rule end, and whether it is only pods.
+func (v *view) destinations(r rule) (pods []*policy.Pod, only bool) {
+	if r.direction == policy.Ingress {
+		return v.selected(&r.policy.Subject), true
 	}
-	if l.Peers == nil {
+	if r.Peers == nil {
 		return nil, false
 	}
-	for _, peer := range l.Peers {
+	for _, peer := range r.Peers {
 		if peer.Pods == nil {
 			return nil, false
 		}
