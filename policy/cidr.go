@@ -10,7 +10,7 @@ import (
 )
 
 // parseCIDR reads a CIDR as the API server does for stored objects: leading zeros and bits beyond the prefix length, which it once let in,
-// are understood as ever (net.ParseCIDR before Go 1.17) and masked off. IPv4 addresses in IPv6 clothes are refused, as by today's validation (KEP-4858):
+// are understood as ever (net.ParseCIDR before Go 1.17) and masked off. IPv4-mapped IPv6 addresses are refused, as by today's validation (KEP-4858):
 // which family they mean is a matter of opinion.
 func parseCIDR(text string) (netip.Prefix, error) {
 	ip, network, err := netutils.ParseCIDRSloppy(text)
