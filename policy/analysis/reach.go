@@ -104,11 +104,6 @@ type Verdict struct {
 	Egress, Ingress policy.Judgement
 }
 
-// Action is Accept when both directions accept, otherwise Deny.
-func (v Verdict) Action() policy.Action {
-	return policy.Decision{Egress: v.Egress, Ingress: v.Ingress}.Action()
-}
-
 func (v *view) verdict(src, dst *endpoint, f Family, protocol policy.Protocol, port uint16) Verdict {
 	return Verdict{
 		Egress:  v.judge(policy.Egress, src, dst, f, protocol, port),
