@@ -21,7 +21,7 @@ func parse(file string, data []byte) ([]*value, error) {
 	}
 	var all []*value
 	for _, n := range documents {
-		t := tree{file: file, done: map[*yaml.Node]*value{}}
+		t := tree{file: file, done: map[*yaml.Node]*value{}, most: maxSize}
 		v, err := t.value(n)
 		if err != nil {
 			return nil, err

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -250,6 +251,24 @@ func TestBomb(t *testing.T) {
 	}
 	if e := refused(t, "a: &a\n  b: *a\n"); !strings.Contains(e.Message, "contains it") {
 		t.Errorf("said %v", e)
+	}
+}
+
+// TestBound: aliases are bounded, what was written is not.
+func TestBound(t *testing.T) {
+	for text, want := range map[string]bool{
+		"[x, x, x, x, x, x, x, x, x, x, x, x]":             true,
+		"[&a [x, x, x], *a]":                               true,
+		"[&a [x, x, x, x], &b [*a, *a, *a], &c [*b, *b]]": false,
+	} {
+		var n yaml.Node
+		if err := yaml.Unmarshal([]byte(text), &n); err != nil {
+			t.Fatal(err)
+		}
+		bounded := tree{done: map[*yaml.Node]*value{}, most: 10}
+		if _, err := bounded.value(n.Content[0]); (err == nil) != want {
+			t.Errorf("%s: error is %v", text, err)
+		}
 	}
 }
 

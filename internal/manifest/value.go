@@ -33,7 +33,8 @@ type fieldValue struct {
 	*value
 }
 
-// maxSize bounds a document: aliases of aliases are exponentially larger than what was written.
+// maxSize bounds what aliases add to a document: those of aliases are exponentially larger than what was written. What was written is not bounded: the dump
+// of a large cluster is one document.
 const maxSize = 1 << 21
 
 // field returns the field of that name; nil when it was not written.
@@ -113,6 +114,7 @@ func shorten(text string) string {
 type tree struct {
 	file string
 	done map[*yaml.Node]*value // nil while it is being read
+	most int                   // how many values aliases may add
 }
 
 func (t *tree) fail(n *yaml.Node, format string, args ...any) error {
@@ -131,8 +133,8 @@ func (t *tree) value(n *yaml.Node) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v.size > maxSize {
-		return nil, t.fail(n, "with its aliases resolved the document has more than %d values", maxSize)
+	if v.size > t.most+len(t.done) {
+		return nil, t.fail(n, "its aliases make the document larger by more than %d values", t.most)
 	}
 	t.done[n] = v
 	return v, nil
