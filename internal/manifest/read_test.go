@@ -257,8 +257,8 @@ func TestBomb(t *testing.T) {
 // TestBound: aliases are bounded, what was written is not.
 func TestBound(t *testing.T) {
 	for text, want := range map[string]bool{
-		"[x, x, x, x, x, x, x, x, x, x, x, x]":             true,
-		"[&a [x, x, x], *a]":                               true,
+		"[x, x, x, x, x, x, x, x, x, x, x, x]":            true,
+		"[&a [x, x, x], *a]":                              true,
 		"[&a [x, x, x, x], &b [*a, *a, *a], &c [*b, *b]]": false,
 	} {
 		var n yaml.Node
