@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +12,7 @@ import (
 
 func diffCommand() *cobra.Command {
 	var paths *[]string
+	var both []string
 	var form *format
 	c := &cobra.Command{
 		Use:   "diff -f OLD -f NEW",
@@ -26,31 +28,39 @@ when their names are. Pods on one side only are listed with what they reach and 
 reaches them. See "hedgerow matrix --help" for what is not compared: a pod with itself,
 a node with its own pods.
 
+What is the same on both sides, such as workloads in a folder of their own, is given once,
+by --with.
+
 Exit code: 0 no difference, 1 a difference, 2 the command line or a manifest is wrong.`,
 		Example: `  # what would this change do?
   hedgerow diff -f examples/shop/before -f examples/shop/after  # exit 1
 
+  # the same where workloads are not beside the policies
+  hedgerow diff --with examples/shop/before/workloads.yaml -f examples/shop/before/policies.yaml -f examples/shop/after/policies.yaml  # exit 1
+
   # for a pull request
   hedgerow diff -f examples/shop/before -f examples/shop/after -o md  # exit 1`,
 		Args: args(),
-		RunE: func(c *cobra.Command, _ []string) error { return diff(c, *paths, form.name) },
+		RunE: func(c *cobra.Command, _ []string) error { return diff(c, *paths, both, form.name) },
 	}
 	paths = filenameFlag(c, "manifests, old ones first: twice the `PATH` of a file, a folder with everything below it, or - for standard input")
+	c.Flags().StringArrayVar(&both, "with", nil, "manifests of both sides: `PATH` of a file or a folder (may be given several times)")
+	completeFlag(c, "with", cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt))
 	form = outputFlag(c, "text", "json", "md")
 	c.ValidArgsFunction = cobra.NoFileCompletions
 	return c
 }
 
-func diff(c *cobra.Command, paths []string, form string) error {
+func diff(c *cobra.Command, paths, both []string, form string) error {
 	switch {
 	case len(paths) != 2:
-		return usageError(c, "--filename (-f) is needed exactly twice: the old manifests, then the new ones")
-	case paths[0] == "-" && paths[1] == "-":
+		return usageError(c, "--filename (-f) is needed exactly twice: the old manifests, then the new ones; --with names what is on both sides")
+	case slices.Contains(both, "-"), paths[0] == "-" && paths[1] == "-":
 		return usageError(c, "standard input can be read only once")
 	}
 	var sides [2]explainer
 	for i, path := range paths {
-		w, err := world(c, []string{path})
+		w, err := world(c, append(slices.Clone(both), path))
 		if err != nil {
 			return err
 		}
