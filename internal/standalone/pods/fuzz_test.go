@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	types100 "github.com/containernetworking/cni/pkg/types/100"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -141,4 +142,30 @@ func checkResumed(t *testing.T, pod *v1.Pod) {
 			}
 		}
 	}
+}
+
+// FuzzAddressesOf: the result of a CNI plugin is refused, or gives addresses as the rest of the node writes them.
+func FuzzAddressesOf(f *testing.F) {
+	for _, text := range []string{
+		`{"cniVersion":"1.1.0","interfaces":[{"name":"eth0","sandbox":"/x"}],"ips":[{"interface":0,"address":"10.244.1.2/32"},{"address":"fd00::2/128"}]}`,
+		`{"cniVersion":"1.0.0","ips":[null,{"interface":1},{"address":"10.0.0.1/8"}],"interfaces":[null],"routes":[null]}`,
+		`{"cniVersion":"1.1.0","ips":[{"address":"::ffff:10.0.0.1/128"}]}`, `{"cniVersion":"1.1.0"}`, `{"cniVersion":"1.1.0","ips":[{"address":""}]}`, `null`, `[]`, ``,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		result, err := types100.NewResult(data)
+		if err != nil {
+			return
+		}
+		addresses, err := addressesOf(result)
+		if (err == nil) != (len(addresses) > 0) {
+			t.Errorf("%v and the error %v", addresses, err)
+		}
+		for _, a := range addresses {
+			if !a.IsValid() || a.Is4In6() {
+				t.Errorf("the address %v", a)
+			}
+		}
+	})
 }

@@ -76,18 +76,30 @@ func (c *CNI) Add(ctx context.Context, s *Sandbox) ([]netip.Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("add sandbox to the network: %w", err)
 	}
+	addresses, err := addressesOf(result)
+	if err != nil {
+		return nil, fmt.Errorf("add sandbox to the network: %w", err)
+	}
+	return addresses, nil
+}
+
+// addressesOf returns the addresses that a CNI plugin's result holds; none is an error.
+func addressesOf(result types.Result) ([]netip.Addr, error) {
 	converted, err := types100.NewResultFromResult(result)
 	if err != nil {
 		return nil, fmt.Errorf("read the CNI plugin's result: %w", err)
 	}
 	var addresses []netip.Addr
 	for _, ip := range converted.IPs {
+		if ip == nil {
+			continue
+		}
 		if a, ok := netip.AddrFromSlice(ip.Address.IP); ok {
 			addresses = append(addresses, a.Unmap())
 		}
 	}
 	if len(addresses) == 0 {
-		return nil, errors.New("add sandbox to the network: the CNI plugin gave no address")
+		return nil, errors.New("the CNI plugin gave no address")
 	}
 	return addresses, nil
 }
