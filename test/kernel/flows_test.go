@@ -105,7 +105,7 @@ func (q question) evaluate(read *manifest.World, set *policy.Set) ([]flow, error
 	}
 	var all []flow
 	for _, one := range flows {
-		for _, g := range one.ByFamily() {
+		for _, g := range read.ByFamily(one) {
 			f := flow{question: q, decision: policy.Evaluate(set, g.Flow)}
 			source, destination := f.decision.Flow.Source.Address, f.decision.Flow.Destination.Address
 			if source.IsValid() && destination.IsValid() && source.Is4() == destination.Is4() {
