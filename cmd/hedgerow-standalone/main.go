@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/hedgerow-net/hedgerow/internal/standalone/controllers"
 )
@@ -41,6 +42,11 @@ gone when the command ends. On the machine it listens on 127.0.0.1 only.`,
   # remove what a killed instance left
   sudo hedgerow-standalone clean`,
 		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // with it, a misspelt command is an error
+	}
+	// Kubernetes' own flag, which would end nothing here. The command version says what it would.
+	if f := pflag.CommandLine.Lookup("version"); f != nil {
+		f.Hidden = true
 	}
 	c.AddCommand(upCommand(), demoCommand(), benchCommand(), cleanCommand(), kubectlCommand(), denialsCommand(), versionCommand())
 	c.AddCommand(controllers.Commands()...)
