@@ -36,7 +36,11 @@ only ephemeral instance that is up.`,
   sudo hedgerow-standalone denials --follow`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			nodes, err := agents(instanceMeant(dir))
+			dir := instanceMeant(dir)
+			if !datadir.Live(dir) {
+				return noInstance(dir)
+			}
+			nodes, err := agents(dir)
 			if err != nil {
 				return err
 			}
@@ -71,13 +75,17 @@ func agents(dir string) (map[string]*agentapi.Client, error) {
 		return nil, fmt.Errorf("look for agents in %s: %w", dir, err)
 	}
 	if len(sockets) == 0 {
-		return nil, fmt.Errorf("no instance is up in %s: start one with up, or name one with --data-dir", dir)
+		return nil, noInstance(dir)
 	}
 	nodes := map[string]*agentapi.Client{}
 	for _, socket := range sockets {
 		nodes[filepath.Base(filepath.Dir(socket))] = agentapi.NewClient(socket)
 	}
 	return nodes, nil
+}
+
+func noInstance(dir string) error {
+	return fmt.Errorf("no instance is up in %s: start one with up, or name one with --data-dir", dir)
 }
 
 // repeated is what one node denied for one reason.
