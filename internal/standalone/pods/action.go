@@ -102,6 +102,9 @@ func httpRequest(ctx context.Context, a *v1.HTTPGetAction, address string) (*htt
 	if err != nil {
 		return nil, fmt.Errorf("path %q: %w", a.Path, err)
 	}
+	if target.Opaque != "" {
+		return nil, fmt.Errorf("path %q is none: begin it with a slash", a.Path)
+	}
 	target.Scheme, target.Host = "http", address
 	if a.Scheme == v1.URISchemeHTTPS {
 		target.Scheme = "https"

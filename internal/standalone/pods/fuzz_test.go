@@ -169,3 +169,28 @@ func FuzzAddressesOf(f *testing.F) {
 		}
 	})
 }
+
+// FuzzHTTPRequest: the path of a probe or hook is refused, or is asked for at the pod, whatever else is written into it.
+func FuzzHTTPRequest(f *testing.F) {
+	for _, path := range []string{
+		"", "/", "/healthz?x=1#y", "healthz", "//other.example/x", "http://other.example:1/x", "https://a:b@other.example", "mailto:a@other.example", "x:y//z",
+		"/%zz", "/a b", "/\x00", "?x", "#", "/..//.", "@other.example", ":80/x", "\\other.example",
+	} {
+		f.Add(path, "Host", "name.example")
+		f.Add(path, "X", "1\r\nHost: x")
+	}
+	const address = "[fd00::1]:8080"
+	f.Fuzz(func(t *testing.T, path, header, value string) {
+		action := &v1.HTTPGetAction{Path: path, HTTPHeaders: []v1.HTTPHeader{{Name: header, Value: value}}}
+		request, err := httpRequest(t.Context(), action, address)
+		if err != nil {
+			return
+		}
+		if request.URL.Host != address || request.URL.Scheme != "http" {
+			t.Errorf("%q is asked for at %q by %q", path, request.URL.Host, request.URL.Scheme)
+		}
+		if uri := request.URL.RequestURI(); !strings.HasPrefix(uri, "/") {
+			t.Errorf("%q is asked for as %q", path, uri)
+		}
+	})
+}
