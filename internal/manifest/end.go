@@ -105,6 +105,11 @@ func (w *World) podEnd(text, namespace, name string) (*End, error) {
 			return endOf(text, wl), nil
 		}
 	}
+	for _, p := range w.Pods {
+		if p.Namespace == namespace && strings.HasPrefix(p.Name, name+"-") { // as a cluster names the pods of a workload, which is not in these manifests
+			return nil, fmt.Errorf("there is no pod %s/%s; did you mean %q?", namespace, name, p)
+		}
+	}
 	return nil, notFound("pod", namespace+"/"+name, all)
 }
 

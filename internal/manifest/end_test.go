@@ -19,6 +19,10 @@ status: {addresses: [{type: InternalIP, address: 192.0.2.1}]}
 ---
 apiVersion: v1
 kind: Pod
+metadata: {name: etl-699b859947-h867f, namespace: data}
+---
+apiVersion: v1
+kind: Pod
 metadata: {name: web-1, namespace: shop, labels: {app: web}}
 spec: {containers: [{name: c, ports: [{name: http, containerPort: 8080}]}]}
 status: {podIPs: [{ip: 10.1.0.5}, {ip: "fd00::5"}]}
@@ -123,6 +127,7 @@ func TestFindEndErrors(t *testing.T) {
 		"wbe":             `node/NAME and an IP address`,
 		"a/b/c/d":         `is none of`,
 		"shop/":           `is none of`,
+		"data/etl":        `there is no pod data/etl; did you mean "data/etl-699b859947-h867f"?`,
 		"shop/web-3":      `there is no pod shop/web-3; did you mean "shop/web-1"?`,
 		"svc/shop/wbe":    `there is no Service shop/wbe; did you mean "shop/web"?`,
 		"sts/shop/api":    `there is no StatefulSet shop/api`,
