@@ -59,6 +59,9 @@ func addOptions(c *cobra.Command, o *standalone.Options) {
 // run starts an instance, calls use, and stops the instance when use returns. Signals end the context; a second one ends the process
 // at once.
 func run(o standalone.Options, use func(ctx context.Context, i *standalone.Instance, p *progress.Reporter) error) error {
+	if o.Nodes == 0 {
+		return errors.New("--nodes is 0: must be 1 at least")
+	}
 	if err := standalone.Check(o); err != nil {
 		return err
 	}
