@@ -67,16 +67,12 @@ func (c *clusterConverter) rule(path *field.Path, d Direction, r *clusterRule) R
 	peers := path.Child(peerLists[d])
 	rule.Peers = clusterPeers(peers, action, r.peers, &found)
 	rule.Ports = c.ports(path.Child(c.portsName), r, &found)
-	broken := len(found) > 0
 	if len(r.peers) == 0 {
-		// "This field must be defined and contain at least one item." Of an empty list no element matches, whatever the action.
+		// "This field must be defined and contain at least one item."
 		found.add(peers, errors.New("needs at least one item"))
 	}
-	switch {
-	case broken:
+	if len(found) > 0 {
 		c.failClosed(&rule, found)
-	case len(found) > 0:
-		c.problems = append(c.problems, found.followedBy("until that is changed the rule matches nothing")...)
 	}
 	return rule
 }

@@ -92,9 +92,9 @@ problem: spec.egress[0].to[0]: has none of the fields namespaces, pods, nodes, n
 egress rule 0: Accept everything to nobody
 problem: spec.egress[0].to[0]: has more than one of the fields namespaces, pods, nodes, networks, domainNames` + nothing},
 		{"no peers", subject + `ingress: [{action: Deny, from: []}], egress: [{action: Accept}]}`, head + `
-ingress rule 0: Deny everything from nobody
+ingress rule 0: Deny everything from everybody
 egress rule 0: Accept everything to nobody
-problem: spec.ingress[0].from: needs at least one item` + nothing + `; spec.egress[0].to: needs at least one item` + nothing},
+problem: spec.ingress[0].from: needs at least one item` + everything + `; spec.egress[0].to: needs at least one item` + nothing},
 		{"no peers, and broken otherwise", subject + `ingress: [{action: Deny, from: [], protocols: [{}]}]}`, head + `
 ingress rule 0: Deny everything from everybody
 problem: spec.ingress[0].protocols[0]: has none of the fields tcp, udp, sctp, destinationNamedPort that are known here` + everything +
@@ -262,11 +262,11 @@ spec.egress[1]
 	}
 }
 
-// Of a rule that matches nothing the list of peers must be empty and not nil, which would be everybody; domain names are told apart from faults.
+// Of a rule that matches nothing the list of peers must be empty and not nil, which is everybody; domain names are told apart from faults.
 func TestClosedRulesAreClosed(t *testing.T) {
 	p := clusterPolicy(t, "p", `{tier: Admin, priority: 1, subject: {namespaces: {}}, egress: [{action: Accept, to: [{domainNames: [a.b]}]}, {action: Deny, to: []}, {action: Pass, to: [{}]}]}`)
 	rules := p.Rules[Egress]
-	if rules[0].Peers == nil || len(rules[0].Peers) > 0 || rules[1].Peers == nil || rules[2].Peers != nil || rules[2].Ports != nil {
+	if rules[0].Peers == nil || len(rules[0].Peers) > 0 || rules[1].Peers != nil || rules[2].Peers != nil || rules[2].Ports != nil {
 		t.Errorf("rules %+v", rules)
 	}
 	unsupported := map[string]bool{}
