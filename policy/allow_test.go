@@ -57,7 +57,7 @@ func TestHowToAllow(t *testing.T) {
 		{"a rule that fails closed", []*Policy{torn}, PodEnd(web), PodEnd(db), TCP,
 			"mend ClusterNetworkPolicy torn: spec.ingress[0].from[0]: has none of the fields namespaces, pods, nodes, networks, domainNames that are known here; until that is changed the rule denies everything"},
 		{"an unclear policy", []*Policy{clusterPolicy(t, "lost", `{tier: Admin, subject: {}, ingress: [{action: Deny, from: [{namespaces: {}}]}]}`)}, PodEnd(web), PodEnd(db), TCP,
-			"mend ClusterNetworkPolicy lost: spec.subject: has none of the fields namespaces, pods that are known here; until that is changed the policy's Deny rules hold for everybody whom it may mean, and its other rules match nothing"},
+			"mend ClusterNetworkPolicy lost: spec.subject: has none of the fields namespaces, pods that are known here; until that is changed the policy's Deny rules hold for everybody whom it may mean, its Pass rules deny, and its other rules match nothing"},
 		{"a baseline rule", []*Policy{base}, PodEnd(web), PodEnd(db), TCP,
 			"override BaselineAdminNetworkPolicy default with a NetworkPolicy of namespace shop that selects pods with app=db and has in spec.ingress: from pods with app=web, port TCP 80 (what it does not name, it denies)"},
 		{"a baseline rule for egress", []*Policy{clusterPolicy(t, "base", `{tier: Baseline, priority: 1, subject: {namespaces: {}}, egress: [{action: Deny, to: [{networks: [192.0.2.0/24]}]}]}`)}, PodEnd(web), outside, TCP,

@@ -120,8 +120,9 @@ func (c *clusterConverter) ports(path *field.Path, r *clusterRule, found *proble
 	return converted
 }
 
-// policy finishes the policy. Where its subject or tier is unclear its Deny rules hold, for everybody whom it may mean, and the others match nothing: so it
-// lets nothing through that it was written to forbid, and opens nothing for pods that it does not mean.
+// policy finishes the policy. Where its subject or tier is unclear its Deny rules hold, for everybody whom it may mean, its Pass rules deny, since what they would
+// pass must not fall to a later Accept, and its Accept rules match nothing: so it lets nothing through that it was written to forbid, and opens nothing for
+// pods that it does not mean.
 func (c *clusterConverter) policy(p *Policy) *Policy {
 	p.Problems = c.problems
 	if more := len(c.problems) - maxProblems; more > 0 {
@@ -132,7 +133,10 @@ func (c *clusterConverter) policy(p *Policy) *Policy {
 	}
 	for _, d := range Directions {
 		for i := range p.Rules[d] {
-			if rule := &p.Rules[d][i]; rule.Action != Deny {
+			switch rule := &p.Rules[d][i]; rule.Action {
+			case Pass:
+				rule.Action = Deny
+			case Accept:
 				rule.Peers, rule.Ports = []Peer{}, nil
 			}
 		}

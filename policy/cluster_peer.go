@@ -110,7 +110,7 @@ func (c *clusterConverter) notClear(found problems) {
 	if len(found) > 0 {
 		c.unclear = true
 		c.problems = append(c.problems,
-			found.followedBy("until that is changed the policy's Deny rules hold for everybody whom it may mean, and its other rules match nothing")...)
+			found.followedBy("until that is changed the policy's Deny rules hold for everybody whom it may mean, its Pass rules deny, and its other rules match nothing")...)
 	}
 }
 

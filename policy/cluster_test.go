@@ -150,10 +150,10 @@ func TestFromClusterNetworkPolicyUnclear(t *testing.T) {
 	const rules = `ingress: [{action: Accept, from: [{namespaces: {}}]}, {action: Pass, from: [{namespaces: {}}]}, {action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {range: {start: 1, end: 65535}}}}]}]}`
 	const after = `
 ingress rule 0: Accept everything from nobody
-ingress rule 1: Pass everything from nobody
+ingress rule 1: Deny everything from every pod of every namespace
 ingress rule 2: Deny TCP 1-65535 from every pod of every namespace
 problem: `
-	const consequence = "; until that is changed the policy's Deny rules hold for everybody whom it may mean, and its other rules match nothing"
+	const consequence = "; until that is changed the policy's Deny rules hold for everybody whom it may mean, its Pass rules deny, and its other rules match nothing"
 	for _, test := range []struct{ name, spec, want string }{
 		{"no subject", `{tier: Baseline, priority: 5, subject: {}, `, "tier Baseline priority 5\nsubjects every pod of every namespace" + after +
 			"spec.subject: has none of the fields namespaces, pods that are known here" + consequence},

@@ -24,8 +24,8 @@ func TestConditions(t *testing.T) {
 			"True InvalidRules spec.egress[0].to[0].domainNames: domain names are not supported, because addresses are compared, not names" + nothing +
 				"; spec.egress[1].to[0]: has none of the fields namespaces, pods, nodes, networks, domainNames that are known here; until that is changed the rule denies everything"},
 		{"no subject", `{tier: Admin, priority: 1, subject: {}}`,
-			"False Invalid spec.subject: has none of the fields namespaces, pods that are known here; until that is changed the policy's Deny rules hold for everybody whom it may mean, and its other rules match nothing",
-			"True InvalidRules spec.subject: has none of the fields namespaces, pods that are known here; until that is changed the policy's Deny rules hold for everybody whom it may mean, and its other rules match nothing"},
+			"False Invalid spec.subject: has none of the fields namespaces, pods that are known here; until that is changed the policy's Deny rules hold for everybody whom it may mean, its Pass rules deny, and its other rules match nothing",
+			"True InvalidRules spec.subject: has none of the fields namespaces, pods that are known here; until that is changed the policy's Deny rules hold for everybody whom it may mean, its Pass rules deny, and its other rules match nothing"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := Conditions(clusterPolicy(t, "p", test.spec), 3, metav1.Time{}, nil)

@@ -15,8 +15,8 @@ import (
 
 // decoder reads cluster policies of type T with rules of types In and Out. It is strict, because a field that is passed over could be the one that makes a
 // rule narrow. A rule with anything in it that its type does not have becomes one with an empty peer, which the API says fails closed
-// (ClusterNetworkPolicyIngressPeer: Accept matches nothing, Deny and Pass deny all). With anything else that is not understood, Deny rules hold, and the
-// others match nothing, as package policy has it for a broken subject.
+// (ClusterNetworkPolicyIngressPeer: Accept matches nothing, Deny and Pass deny all). With anything else that is not understood, Deny rules hold, Pass
+// rules deny, and the others match nothing, as package policy has it for a broken subject.
 func decoder[In, Out, T any](convert func(*T) *policy.Policy) func(*unstructured.Unstructured) *policy.Policy {
 	return func(o *unstructured.Unstructured) *policy.Policy {
 		d := decoding{spec: map[string]any{}}
@@ -50,7 +50,7 @@ func (d *decoding) problem(field string, err error) {
 // unclearHead notes a problem outside of the rules.
 func (d *decoding) unclearHead(field string, err error) {
 	d.unclear = true
-	d.problem(field, fmt.Errorf("%w; until that is changed the policy's Deny rules hold, and its other rules match nothing", err))
+	d.problem(field, fmt.Errorf("%w; until that is changed the policy's Deny rules hold, its Pass rules deny, and its other rules match nothing", err))
 }
 
 // takeHead takes over all fields of the spec but the rules.
@@ -89,10 +89,14 @@ func takeRules[R any](d *decoding, spec any, direction, peers string) {
 			d.problem(fmt.Sprintf("spec.%s[%d]", direction, i), err)
 		}
 		switch fields, _ := rule.(map[string]any); {
-		case d.unclear && fields["action"] != "Deny":
-			rules[i] = ruleWith(fields, peers, []any{})
 		case err != nil:
 			rules[i] = ruleWith(fields, peers, []any{map[string]any{}})
+		case d.unclear && fields["action"] == "Pass":
+			denies := maps.Clone(fields)
+			denies["action"] = "Deny"
+			rules[i] = denies
+		case d.unclear && fields["action"] != "Deny":
+			rules[i] = ruleWith(fields, peers, []any{})
 		default:
 			rules[i] = rule
 		}

@@ -71,12 +71,12 @@ problem: spec.egress[0].to[0]: has none of the fields namespaces, pods, nodes, n
 			`Admin, subjects every pod of every namespace
 egress: Accept everything to nobody
 egress: Deny everything to every pod of namespaces with team=x
-problem: spec.enforcement: unknown field "spec.enforcement"; until that is changed the policy's Deny rules hold, and its other rules match nothing
+problem: spec.enforcement: unknown field "spec.enforcement"; until that is changed the policy's Deny rules hold, its Pass rules deny, and its other rules match nothing
 problem: spec.egress[0].to: needs at least one item; until that is changed the rule matches nothing`},
 		{"no spec", "BaselineAdminNetworkPolicy", `[]`,
 			`Baseline, subjects every pod of every namespace
-problem: spec: not an object; until that is changed the policy's Deny rules hold, and its other rules match nothing
-problem: spec.subject: has none of the fields namespaces, pods that are known here; until that is changed the policy's Deny rules hold for everybody whom it may mean, and its other rules match nothing`},
+problem: spec: not an object; until that is changed the policy's Deny rules hold, its Pass rules deny, and its other rules match nothing
+problem: spec.subject: has none of the fields namespaces, pods that are known here; until that is changed the policy's Deny rules hold for everybody whom it may mean, its Pass rules deny, and its other rules match nothing`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, api := range ClusterAPIs() {

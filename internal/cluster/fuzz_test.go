@@ -19,8 +19,8 @@ import (
 )
 
 // FuzzConvert: whatever an API server has stored, converting it does not panic and leaves it as it is; and a field that its API does not have,
-// wherever it stands, never makes the policy allow more than it does without that field. That is so for the only policy of its tier: a Pass rule that
-// matches nothing leaves the decision to the policies behind it.
+// wherever it stands, never makes the policy allow more than it does without that field. Another policy stands behind it that would accept what
+// a Pass rule passes by.
 func FuzzConvert(f *testing.F) {
 	for _, seed := range []struct {
 		api  uint8
@@ -30,6 +30,7 @@ func FuzzConvert(f *testing.F) {
 		{0, `{allowIncoming: {}}`},
 		{1, `{tier: Admin, priority: 1, subject: {namespaces: {matchLabels: {ns: a}}}, ingress: [{action: Accept, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 80}}}, {destinationNamedPort: web}]}, {action: Pass, from: [{pods: {podSelector: {}, namespaceSelector: {}}}]}]}`},
 		{1, `{tier: Baseline, priority: 1, subject: {pods: {podSelector: {matchExpressions: [{key: app, operator: In, values: [web]}]}}}, egress: [{action: Deny, to: [{networks: [192.0.2.0/24]}, {nodes: {}}], protocols: [{udp: {destinationPort: {range: {start: 1, end: 99}}}}]}, {action: Accept, to: [{namespaces: {}}, {domainNames: [a.example]}]}]}`},
+		{1, `{tier: Admin, priority: 1, subject: {namespaces: {}}, ingress: [{action: Pass, from: [{namespaces: {}}]}]}`},
 		{2, `{priority: 1, subject: {namespaces: {}}, ingress: [{action: Allow, from: [{namespaces: {matchLabels: {ns: a}}}], ports: [{portNumber: {port: 80, protocol: TCP}}, {namedPort: web}]}], egress: [{action: Deny, to: [{networks: [192.0.2.1/32]}]}, {action: Pass, to: [{nodes: {}}]}]}`},
 		{3, `{subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}}, ingress: [{action: Deny, from: [{namespaces: {}}], ports: [{portRange: {start: 1, end: 80}}]}, {name: x, action: Allow, from: [{namespaces: {}}]}]}`},
 		{1, `{ingress: everything, egress: [null, [], {action: 1}, {action: Accept, to: {}}], subject: 1, priority: x}`},
@@ -133,7 +134,17 @@ func fuzzedSet(p *policy.Policy) *policy.Set {
 			Name: name, Labels: map[string]string{"ns": name}, Annotations: map[string]string{policy.IsolationAnnotation: isolated},
 		}}))
 	}
-	return policy.NewSet(namespaces, nil, []*policy.Policy{isolation, p})
+	return policy.NewSet(namespaces, nil, []*policy.Policy{isolation, behind(), p})
+}
+
+// behind is a policy of the last priority that lets everybody into the isolated namespace b.
+func behind() *policy.Policy {
+	b, _ := policy.SelectLabels(map[string]string{"ns": "b"})
+	return &policy.Policy{
+		Ref: policy.Ref{Kind: policy.KindClusterNetworkPolicy, Name: "z"}, Tier: policy.Admin, Priority: 1000,
+		Subject: policy.PodSelector{Namespaces: b, Pods: policy.Everything()},
+		Rules:   [2][]policy.Rule{policy.Ingress: {{Action: policy.Accept}}},
+	}
 }
 
 func fuzzedFlows() []policy.Flow {
