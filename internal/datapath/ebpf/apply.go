@@ -8,14 +8,13 @@ import (
 	"slices"
 
 	cebpf "github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
 )
 
 // Apply carries out one change, its parts in the order of Change's fields. A change that does not fit is refused before anything is
-// written (datapath.ErrFull). Any other error means that the kernel refused a write: the tables then hold a part of the change, which
-// is safe (nothing is referenced before it is there) but has to be repeated.
+// written (datapath.ErrFull). Any other error means that the kernel refused a write: the tables then hold a part of the change, and which part
+// is not known.
 func (d *Datapath) Apply(c *datapath.Change) error {
 	if err := d.checkRoom(c); err != nil {
 		return err
@@ -54,7 +53,7 @@ func (d *Datapath) putVerdicts(c *datapath.Change) error {
 	keys, words := make([]verdictKey, 0, batch), make([]uint64, 0, batch)
 	flush := func() error {
 		if _, err := m.BatchUpdate(keys, words, nil); err != nil {
-			return fmt.Errorf("write %d verdicts: %w", len(keys), full(err))
+			return fmt.Errorf("write %d verdicts: %w", len(keys), err)
 		}
 		// Too many, should some have been there already; checkRoom counts anew before it refuses.
 		d.used["verdicts"] += len(keys)
@@ -136,7 +135,7 @@ func (d *Datapath) write(table string, m *cebpf.Map, key, value any) error {
 		d.used[table]++
 	}
 	if err != nil {
-		return fmt.Errorf("write into %s: %w", table, full(err))
+		return fmt.Errorf("write into %s: %w", table, err)
 	}
 	return nil
 }
@@ -187,12 +186,4 @@ func (d *Datapath) erase(table string, m *cebpf.Map, key any) error {
 	}
 	d.used[table]--
 	return nil
-}
-
-// full turns what the kernel says of a full table (hash tables E2BIG, prefix tables ENOSPC) into ErrFull.
-func full(err error) error {
-	if errors.Is(err, unix.E2BIG) || errors.Is(err, unix.ENOSPC) {
-		return errors.Join(datapath.ErrFull, err)
-	}
-	return err
 }

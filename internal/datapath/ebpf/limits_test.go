@@ -102,6 +102,32 @@ func TestFullIsRefusedWhole(t *testing.T) {
 	}
 }
 
+// TestFullUnexpectedly: when the kernel is out of room in the middle of a change, nobody is told that nothing was written.
+func TestFullUnexpectedly(t *testing.T) {
+	for _, tc := range []struct {
+		name         string
+		hide, change *datapath.Change
+	}{
+		{"endpoints", fill(0, 4, 0, 0, 0), fill(100, 1, 0, 0, 1)},
+		{"networks", fill(0, 0, 4, 0, 0), fill(100, 0, 1, 0, 1)},
+		{"ranges", fill(0, 0, 0, 4, 0), fill(4, 0, 0, 1, 1)},
+		{"verdicts", fill(0, 0, 0, 0, 40), fill(100, 0, 0, 0, 20)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := small(t)
+			if err := d.Apply(tc.hide); err != nil {
+				t.Fatal(err)
+			}
+			clear(d.used)
+			clear(d.networks.keys)
+			clear(d.ranges.keys)
+			if err := d.Apply(tc.change); err == nil || errors.Is(err, datapath.ErrFull) {
+				t.Errorf("got %v, want an error that is not %v", err, datapath.ErrFull)
+			}
+		})
+	}
+}
+
 // TestReplacingNeedsNoRoom flips every word of a full table.
 func TestReplacingNeedsNoRoom(t *testing.T) {
 	d := small(t)

@@ -24,7 +24,7 @@ func (t *trie[K, V]) put(keys []K, values []V) error {
 	for len(keys) > 0 {
 		n := min(batch, len(keys))
 		if _, err := t.m.BatchUpdate(keys[:n], values[:n], nil); err != nil {
-			return fmt.Errorf("write %d %s: %w", n, t.name, full(err))
+			return fmt.Errorf("write %d %s: %w", n, t.name, err)
 		}
 		for _, k := range keys[:n] {
 			t.keys[k] = struct{}{}
