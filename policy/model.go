@@ -70,6 +70,14 @@ func (p Protocol) String() string {
 	return "other protocols"
 }
 
+// ProtocolOfNumber converts the protocol number of an IP header.
+func ProtocolOfNumber(number uint8) Protocol {
+	if p := Protocol(number); slices.Contains(Protocols[:], p) {
+		return p
+	}
+	return OtherProtocols
+}
+
 // Kind is the kind of object that a policy was made from.
 type Kind string
 

@@ -104,7 +104,7 @@ func (a *Agent) denied(e datapath.Event) {
 	d.Reason = n.sentence(&d)
 	a.metrics.denied.WithLabelValues(e.Reason.String()).Inc()
 	a.denials.add(d)
-	a.log.Info("denied", "source", d.Source, "destination", d.Destination, "protocol", protocolOf(e.Protocol).String(),
+	a.log.Info("denied", "source", d.Source, "destination", d.Destination, "protocol", policy.ProtocolOfNumber(e.Protocol).String(),
 		"port", e.DestinationPort, "reply", e.Reply, "reason", d.Reason)
 }
 
@@ -114,17 +114,9 @@ func (n *names) sentence(d *agentapi.Denial) string {
 	if !known || e.Reason != datapath.ReasonRule && e.Reason != datapath.ReasonPickedUp {
 		return fmt.Sprintf("Denied: %s (from %s to %s)", e.Reason, d.Source, d.Destination)
 	}
-	sentence := rule.Sentence(d.Source, d.Destination, protocolOf(e.Protocol), e.DestinationPort)
+	sentence := rule.Sentence(d.Source, d.Destination, policy.ProtocolOfNumber(e.Protocol), e.DestinationPort)
 	if e.Reason == datapath.ReasonPickedUp {
 		sentence += "; " + e.Reason.String()
 	}
 	return sentence
-}
-
-func protocolOf(number uint8) policy.Protocol {
-	switch number {
-	case datapath.TCP, datapath.UDP, datapath.SCTP:
-		return policy.Protocol(number)
-	}
-	return policy.OtherProtocols
 }

@@ -35,7 +35,7 @@ func (d *drops) add(e datapath.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t := tuple{
-		netip.AddrPortFrom(e.Source, e.SourcePort), netip.AddrPortFrom(e.Destination, e.DestinationPort), protocolOf(e.Protocol),
+		netip.AddrPortFrom(e.Source, e.SourcePort), netip.AddrPortFrom(e.Destination, e.DestinationPort), policy.ProtocolOfNumber(e.Protocol),
 	}
 	text := e.Reason.String()
 	if reason, known := d.reasons[e.Rule]; known && e.Reason == datapath.ReasonRule {
@@ -56,12 +56,4 @@ func (d *drops) forget() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clear(d.told)
-}
-
-func protocolOf(number uint8) policy.Protocol {
-	switch number {
-	case datapath.TCP, datapath.UDP, datapath.SCTP:
-		return policy.Protocol(number)
-	}
-	return policy.OtherProtocols
 }

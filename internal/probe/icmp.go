@@ -69,7 +69,7 @@ func (r *round) heardICMP(data []byte, from netip.Addr, reply, unreachable byte,
 			at = 4 // the identifier of an echo
 		}
 		p := r.byID[binary.BigEndian.Uint16(quoted[header+at:])]
-		if p != nil && protocolOf(protocol) == p.Protocol {
+		if p != nil && policy.ProtocolOfNumber(protocol) == p.Protocol {
 			r.decide(p, Rejected)
 		}
 	}
