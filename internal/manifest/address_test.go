@@ -55,7 +55,7 @@ func TestAddressesDoNotCollide(t *testing.T) {
 				t.Fatalf("%s has the address of %s", p, seen[a])
 			}
 			seen[a] = p.Name
-			if p.Name != "b" && !inventedRange4.Contains(a) && !inventedRange6.Contains(a) {
+			if p.Name != "b" && !podRanges.ipv4.Contains(a) && !podRanges.ipv6.Contains(a) {
 				t.Errorf("%s has %s", p, a)
 			}
 		}
@@ -66,13 +66,33 @@ func TestAddressesDoNotCollide(t *testing.T) {
 func TestAddressesRunOut(t *testing.T) {
 	taken := map[netip.Addr]bool{}
 	for i := range 1 << 16 {
-		taken[nth4(uint32(i))] = true
+		taken[podRanges.nth4(uint32(i))] = true
 	}
-	got := invent("x/y", taken)
+	got := podRanges.invent("x/y", taken)
 	if len(got) != 1 || !got[0].Is6() || taken[got[0]] == false {
 		t.Errorf("got %v", got)
 	}
-	if more := invent("x/y", taken); len(more) != 1 || more[0] == got[0] {
+	if more := podRanges.invent("x/y", taken); len(more) != 1 || more[0] == got[0] {
 		t.Errorf("got %v again", more)
+	}
+}
+
+// TestHostAddresses: a pod in its node's network has the node's addresses. Of a node of which no manifest says them they are invented, the same for all
+// its pods; a pod that names no node has a node of its own.
+func TestHostAddresses(t *testing.T) {
+	host := func(name, node string) string {
+		return fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: a}\nspec: {hostNetwork: true, nodeName: %q}\n---\n", name, node)
+	}
+	w := read(t, host("one", "n1")+host("two", "n1")+host("three", "")+host("four", "")+host("five", "n2")+
+		"apiVersion: v1\nkind: Node\nmetadata: {name: n2}\nstatus: {addresses: [{type: InternalIP, address: 192.0.2.2}]}\n")
+	of := map[string]string{}
+	for _, p := range w.Pods {
+		of[p.Name] = fmt.Sprint(p.Addresses)
+		if p.Name != "five" && (len(p.Addresses) != 2 || !nodeRanges.ipv4.Contains(p.Addresses[0]) || !nodeRanges.ipv6.Contains(p.Addresses[1])) {
+			t.Errorf("%s has %v", p.Name, p.Addresses)
+		}
+	}
+	if of["one"] != of["two"] || of["three"] == of["four"] || of["one"] == of["three"] || of["five"] != "[192.0.2.2]" {
+		t.Errorf("got %v", of)
 	}
 }

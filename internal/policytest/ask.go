@@ -58,8 +58,6 @@ func noAddress(e policy.End) error {
 	switch {
 	case e.Node != nil:
 		return fmt.Errorf("node %s has no address: write it into status.addresses of the Node", e.Node.Name)
-	case e.Pod != nil && e.Pod.HostNetwork:
-		return fmt.Errorf("%s is in its node's network, and no manifest says which address that is: give the pod spec.nodeName, and that Node status.addresses", e.Pod)
 	case e.Pod != nil:
 		return fmt.Errorf("%s has no address", e.Pod)
 	}

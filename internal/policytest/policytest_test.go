@@ -147,8 +147,6 @@ func TestRefuse(t *testing.T) {
 			`test.yaml:7: pod shop/web has no TCP port named htp; did you mean "http/TCP"?`},
 		{"no family in common", "  - {from: shop/four, to: \"2001:db8::1\", port: 80, expect: allow}\n",
 			"test.yaml:7: shop/four (10.1.0.4) and 2001:db8::1 (2001:db8::1) have no address family in common"},
-		{"a pod in the network of some node", "  - {from: shop/host, to: shop/web, port: 80, expect: allow}\n",
-			"test.yaml:7: shop/host is in its node's network, and no manifest says which address that is: give the pod spec.nodeName, and that Node status.addresses"},
 		{"a node without an address", "  - {from: node/n1, to: shop/web, port: 80, expect: allow}\n",
 			"test.yaml:7: node n1 has no address: write it into status.addresses of the Node"},
 	} {
