@@ -1,6 +1,10 @@
 package lint
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/hedgerow-net/hedgerow/policy"
+)
 
 // hostNetworkPeers finds peers whose pods are all in their node's network. Policies see such pods as nodes: no pod selector selects them.
 func (v *view) hostNetworkPeers() []Finding {
@@ -12,7 +16,7 @@ func (v *view) hostNetworkPeers() []Finding {
 			}
 			if pods := v.inHostNetwork(peer.Pods); len(pods) > 0 {
 				message := fmt.Sprintf("the peer (%s) selects only hostNetwork pods, such as %s, which no pod selector matches", peer.Words(), pods[0])
-				found = append(found, r.finding(peer.Field, message, "use an ipBlock with the addresses of their nodes"))
+				found = append(found, r.finding(peer.Field, message, hostNetworkAdvice(r.policy.Ref.Kind, r.direction)))
 			}
 		}
 	}
@@ -32,4 +36,17 @@ func (v *view) hostNetworkSubjects() []Finding {
 		}
 	}
 	return found
+}
+
+// hostNetworkAdvice says how the API of a policy can name nodes. Ingress rules of cluster policies have only pods as peers.
+func hostNetworkAdvice(kind policy.Kind, d policy.Direction) string {
+	switch {
+	case kind == policy.KindNetworkPolicy:
+		return "use an ipBlock with the addresses of their nodes"
+	case kind == policy.KindAlphaNetworkPolicy:
+		return "this API cannot name nodes: use a NetworkPolicy of networking.k8s.io/v1 with an ipBlock of their addresses"
+	case d == policy.Egress:
+		return "use nodes, or networks with the addresses of their nodes"
+	}
+	return "ingress rules of this API cannot name nodes: take the peer out"
 }

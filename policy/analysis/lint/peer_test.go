@@ -41,6 +41,10 @@ func TestHostNetworkPeers(t *testing.T) {
 	run(t, "HR014", []example{
 		{"only such a pod", objects(node, web, from("{podSelector: {matchLabels: {app: x}}}")), `
 shop/p spec.ingress[0].from[0]: the peer (pods with app=x of namespace shop) selects only hostNetwork pods, such as shop/node, which no pod selector matches | use an ipBlock with the addresses of their nodes`},
+		{"of a cluster policy, egress", objects(node, web, cnp("p", "tier: Admin, priority: 1, subject: {namespaces: {}}, egress: [{action: Deny, to: [{pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: x}}}}]}]")), `
+/p spec.egress[0].to[0]: the peer (pods with app=x of every namespace) selects only hostNetwork pods, such as shop/node, which no pod selector matches | use nodes, or networks with the addresses of their nodes`},
+		{"of a cluster policy, ingress", objects(node, web, cnp("p", "tier: Admin, priority: 1, subject: {namespaces: {}}, ingress: [{action: Deny, from: [{pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: x}}}}]}]")), `
+/p spec.ingress[0].from[0]: the peer (pods with app=x of every namespace) selects only hostNetwork pods, such as shop/node, which no pod selector matches | ingress rules of this API cannot name nodes: take the peer out`},
 		{"also another pod", objects(node, web, from("{podSelector: {}}")), ""},
 		{"none", objects(node, web, from("{podSelector: {matchLabels: {app: z}}}")), ""},
 	})
