@@ -33,7 +33,7 @@ func newInstalled() *installed {
 	}
 }
 
-// group is endpoints that no selector in use can tell apart.
+// group is addresses that no distinction in use can tell apart: endpoints, and networks for all addresses without an endpoint.
 type group struct {
 	id datapath.GroupID
 	// signature is what the group's rows mean. For reserved groups it is fixed.
@@ -46,7 +46,7 @@ type group struct {
 	next *signature // scratch of one transition: what the group will mean to profiles of the new world
 }
 
-// reserved are the groups with fixed ids. They are never swept and their members are not counted.
+// reserved are the groups with fixed ids. They are never swept, whether they have members or not.
 type reserved struct {
 	any, unknown, world, localUnknown, blocked *group
 }
@@ -64,7 +64,7 @@ func newReserved(s *signatures) *reserved {
 	}
 }
 
-// closed reports whether nothing but node traffic passes for the group's addresses.
+// closed reports whether nothing passes for the group's addresses, node traffic perhaps excepted.
 func (r *reserved) closed(g *group) bool { return g == r.localUnknown || g == r.blocked }
 
 func (g *group) isReserved() bool { return g.id < datapath.FirstGroup }

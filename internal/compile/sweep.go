@@ -27,7 +27,7 @@ func (c *Compiler) Sweep() *Plan {
 	return c.plan(nil, nil)
 }
 
-// sweepRows removes the rows of profiles that no pod has and of groups that have no endpoint.
+// sweepRows removes the rows of profiles that no pod has and of groups that have neither endpoints nor networks.
 func (c *Compiler) sweepRows(s *step, live map[*profile]bool) {
 	for _, p := range c.installed.profiles {
 		for g, r := range p.written {

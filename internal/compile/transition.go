@@ -254,7 +254,7 @@ func (t *transition) installedRow(p *profile, g *group) *row {
 	return t.anyRow(p)
 }
 
-// newProfiles are the profiles of the new world.
+// profiles are those that local pods have in the new world.
 func (h *wishes) profiles() map[*profile]bool {
 	set := map[*profile]bool{}
 	for _, w := range h.locals {

@@ -17,7 +17,7 @@ type GroupID uint32
 const (
 	// AnyGroup is the fallback in the verdict table for groups without entries of their own under a profile.
 	AnyGroup GroupID = 0
-	// UnknownGroup holds addresses inside the cluster's pod ranges that the agent does not know.
+	// UnknownGroup holds addresses inside the cluster's pod ranges that the agent does not know and that no network in use tells apart.
 	UnknownGroup GroupID = 1
 	// WorldGroup holds addresses outside the cluster that no network in use tells apart.
 	WorldGroup GroupID = 2

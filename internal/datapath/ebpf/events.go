@@ -12,8 +12,9 @@ import (
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
 )
 
-// Events calls f for every drop that the kernel tells of, until ctx ends or the Datapath is closed; only one caller at a time gets them. The kernel tells of at most one drop per rule, reason, CPU and 10 ms;
-// Drops counts all of them. f must be quick: what does not fit into the ring meanwhile is lost.
+// Events calls f for every drop that the kernel tells of, until ctx ends or the Datapath is closed; only one caller at a time gets them. The kernel
+// tells of at most one drop per rule, reason, CPU and 10 ms; Drops counts all of them. f must be quick: what does not fit into the ring
+// meanwhile is lost.
 func (d *Datapath) Events(ctx context.Context, f func(datapath.Event)) error {
 	stop := context.AfterFunc(ctx, func() {
 		// Fails only when the reader is closed, which ends the loop as well.
