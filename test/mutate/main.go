@@ -9,14 +9,13 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"regexp"
 	"time"
-
-	"context"
 )
 
 func main() {
