@@ -90,7 +90,7 @@ type Agent struct {
 	names  atomic.Pointer[names]
 }
 
-// retry is how long the loop waits before it repeats what failed.
+// retry is how long the loop waits before it repeats what failed, and sweeps to make room.
 const retry = time.Second
 
 // bridgeCheck is how often the node's bridges are looked at: anybody may put an interface into one, or change the setting, at any time.
@@ -149,7 +149,7 @@ func (a *Agent) emit(ctx context.Context) func(cluster.Update) {
 
 // loop owns the world. Every message leads to a new plan; messages that are already there share one.
 func (a *Agent) loop(ctx context.Context, addresses <-chan []netip.Addr) error {
-	var sweep, again <-chan time.Time
+	var sweep <-chan time.Time // when to sweep, and to try again what was refused; nil: not planned
 	bridges := time.NewTicker(bridgeCheck)
 	defer bridges.Stop()
 	for {
@@ -164,9 +164,8 @@ func (a *Agent) loop(ctx context.Context, addresses <-chan []netip.Addr) error {
 		case a.addresses = <-addresses:
 		case <-bridges.C:
 			a.checkBridges()
-		case <-again:
 		case <-sweep:
-			sweeping = true
+			sweeping, sweep = true, nil
 		}
 		a.drain()
 		if missing := a.missing(); len(missing) > 0 {
@@ -176,16 +175,15 @@ func (a *Agent) loop(ctx context.Context, addresses <-chan []netip.Addr) error {
 			continue
 		}
 		stats, changed, err := a.step(sweeping)
-		again = nil
 		switch {
 		case errors.Is(err, errBroken):
 			return err
 		case err != nil:
 			a.log.Error("bring the kernel up to date", "error", err, "retry", retry)
-			again = time.After(retry)
-		case sweeping && !changed:
-			sweep = nil // nothing is left to remove
-		case changed && (sweeping || sweep == nil):
+			if sweep == nil {
+				sweep = time.After(retry)
+			}
+		case changed && sweep == nil:
 			sweep = time.After(sweepDelay)
 		}
 		a.planProblem = problemOf(err)
@@ -245,9 +243,19 @@ func (a *Agent) podCIDRs() []netip.Prefix {
 	return a.world.PodCIDRs
 }
 
-// step brings the kernel from the world it enforces to the present one and, when it is time, rids it of what is out of use. It reports whether
-// anything was changed.
+// step brings the kernel from the world it enforces to the present one and, when it is time, rids it of what is out of use: also when the new
+// world was refused, because that may make room for it. It reports whether anything was changed.
 func (a *Agent) step(sweeping bool) (compile.Stats, bool, error) {
+	stats, changed, err := a.update()
+	if !sweeping || errors.Is(err, errBroken) {
+		return stats, changed, err
+	}
+	sweep := a.compiler.Sweep()
+	return sweep.Stats, changed || !sweep.Empty(), errors.Join(err, a.apply(sweep))
+}
+
+// update brings the kernel to the present world. It reports whether anything was to be changed.
+func (a *Agent) update() (compile.Stats, bool, error) {
 	begin := time.Now()
 	plan := a.compiler.Update(a.compileWorld())
 	if err := a.apply(plan); err != nil {
@@ -265,11 +273,7 @@ func (a *Agent) step(sweeping bool) (compile.Stats, bool, error) {
 		a.metrics.plan.Observe(time.Since(begin).Seconds())
 		a.log.Debug("tables changed", "changes", len(plan.Changes), "took", time.Since(begin))
 	}
-	if !sweeping {
-		return plan.Stats, !plan.Empty(), nil
-	}
-	sweep := a.compiler.Sweep()
-	return sweep.Stats, !plan.Empty() || !sweep.Empty(), a.apply(sweep)
+	return plan.Stats, !plan.Empty(), nil
 }
 
 // apply carries out the plan's changes in order, each seen by all packets before the next begins.

@@ -21,16 +21,22 @@ import (
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
-// discard is a datapath that takes everything, or refuses everything with an error.
+// discard is a datapath that takes everything, or refuses everything with an error, or what the screen refuses.
 type discard struct {
 	mu      sync.Mutex
 	refusal error
+	screen  func(*datapath.Change) error // nil: no screen
 	applied int
 }
 
-func (d *discard) Apply(*datapath.Change) error {
+func (d *discard) Apply(c *datapath.Change) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.refusal == nil && d.screen != nil {
+		if err := d.screen(c); err != nil {
+			return err
+		}
+	}
 	if d.refusal == nil {
 		d.applied++
 	}
