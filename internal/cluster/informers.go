@@ -142,7 +142,13 @@ func nodeUpdate(own string) func(*corev1.Node) Update {
 				cidrs = append(cidrs, p.Masked())
 			}
 		}
-		return func(w *World) { w.Nodes[n.Name], w.PodCIDRs = node, cidrs }
+		return func(w *World) {
+			w.Nodes[n.Name] = node
+			// A node that was taken off the list and comes back has none at first. Its pods are still there, and their policies must not wait.
+			if cidrs != nil {
+				w.PodCIDRs = cidrs
+			}
+		}
 	}
 }
 

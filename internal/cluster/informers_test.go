@@ -201,6 +201,17 @@ func TestNodes(t *testing.T) {
 			t.Error("with the node its pod ranges are gone: its pods, which still run, would be open")
 		}
 	})
+	again := own.DeepCopy()
+	again.Spec.PodCIDRs = nil
+	if _, err := nodes.Create(t.Context(), again, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the node is back", func(w *World) bool { return w.Nodes["n1"] != nil })
+	w.look(func(w *World) {
+		if len(w.PodCIDRs) != 1 {
+			t.Error("a node that has no pod ranges yet takes those away that its pods have")
+		}
+	})
 }
 
 func object(t *testing.T, text string) *unstructured.Unstructured {
