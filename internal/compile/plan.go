@@ -28,6 +28,8 @@ func (p *Plan) Empty() bool { return len(p.Changes) == 0 }
 
 // Problem is something in the world that had to be closed.
 type Problem struct {
+	// Address is the address that is closed, or whose claim is ignored. It is not valid when it is a limit that closes something: that of local
+	// pods, or a table's.
 	Address netip.Addr
 	// Pods are the pods concerned, as "namespace/name".
 	Pods []string

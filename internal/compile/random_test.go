@@ -19,7 +19,6 @@ var (
 	clusterCIDR6  = netip.MustParsePrefix("fd00:10:244::/48")
 	localCIDR6    = netip.MustParsePrefix("fd00:10:244::/64")
 	nodeAddress   = netip.MustParseAddr("10.213.0.10")
-	outside       = netip.MustParseAddr("192.0.2.1")
 	localPool     = addresses("10.244.0.1", "10.244.0.2", "10.244.0.3", "10.244.0.4", "10.250.0.1")
 	localPool6    = addresses("fd00:10:244::1", "fd00:10:244::2")
 	remotePool    = addresses("10.244.1.1", "10.244.1.2", "10.244.1.3", "10.250.1.1")

@@ -1,8 +1,6 @@
 package compile
 
 import (
-	"maps"
-
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
@@ -56,15 +54,6 @@ func (u *uses) add(s *selectors, peers []selectorID, names []portName) {
 	for _, name := range names {
 		u.names[name] = true
 	}
-}
-
-func (u *uses) equal(o *uses) bool {
-	return u.podsEqual(o) && maps.Equal(u.networks, o.networks) && maps.Equal(u.nodes, o.nodes)
-}
-
-// podsEqual reports whether both tell pods apart alike, as far as not by their addresses.
-func (u *uses) podsEqual(o *uses) bool {
-	return maps.Equal(u.pods, o.pods) && maps.Equal(u.names, o.names)
 }
 
 // egressNames returns the names of a clause that destinations resolve.

@@ -39,11 +39,6 @@ type wantedLocal struct {
 	ingress, egress *profile
 }
 
-// profiles returns the pod's profiles by direction.
-func (w *wantedLocal) profiles() [2]*profile {
-	return [2]*profile{policy.Ingress: w.ingress, policy.Egress: w.egress}
-}
-
 // wishes is the new world as addresses.
 type wishes struct {
 	locals     []*wantedLocal
