@@ -3,6 +3,7 @@ package agent
 import (
 	"slices"
 
+	"github.com/hedgerow-net/hedgerow/internal/compile"
 	"github.com/hedgerow-net/hedgerow/policy"
 )
 
@@ -55,13 +56,21 @@ func (a *Agent) raise() {
 	}
 	for _, p := range a.problems {
 		for _, pod := range p.Pods {
-			tell(policy.Ref{Kind: KindPod, Name: pod}, "AddressClosed", p.Message)
+			tell(policy.Ref{Kind: KindPod, Name: pod}, reasonOf(&p), p.Message)
 		}
 		if len(p.Pods) == 0 {
-			tell(policy.Ref{Kind: KindPod, Name: p.Address.String()}, "AddressClosed", p.Message)
+			tell(policy.Ref{Kind: KindPod, Name: p.Address.String()}, reasonOf(&p), p.Message)
 		}
 	}
 	a.raised = now
+}
+
+// reasonOf is the Event's word for a problem: what is about no address is about a limit.
+func reasonOf(p *compile.Problem) string {
+	if !p.Address.IsValid() {
+		return "OverLimit"
+	}
+	return "AddressClosed"
 }
 
 // openProblems lists what is closed, for the status.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hedgerow-net/hedgerow/internal/agentapi"
 	"github.com/hedgerow-net/hedgerow/internal/cluster"
+	"github.com/hedgerow-net/hedgerow/internal/compile"
 	"github.com/hedgerow-net/hedgerow/internal/datapath"
 	"github.com/hedgerow-net/hedgerow/policy"
 )
@@ -140,6 +141,19 @@ spec: {allowIncoming: {form: [{pods: {segment: frontend}}]}}`
 	r.write("tenant-a.yaml", namespace("tenant-a", isolationOn), pol1)
 	r.write("other.yaml", namespace("tenant-b", ""))
 	r.await("the status to be clean", func() bool { return len(r.status().Problems) == 0 })
+}
+
+// TestReasons: the Event about a policy that is shut does not speak of an address.
+func TestReasons(t *testing.T) {
+	w := &warnings{}
+	a := &Agent{o: Options{NodeName: "n1", Recorder: w}, log: slog.New(slog.DiscardHandler), world: cluster.NewWorld(), problems: []compile.Problem{
+		{Address: netip.MustParseAddr("10.0.0.1"), Pods: []string{"a/b"}, Message: "claimed twice"},
+		{Pods: []string{"a/b"}, Message: "the policy needs too many entries"},
+	}}
+	a.raise()
+	if w.count("AddressClosed: claimed twice") != 1 || w.count("OverLimit: the policy needs too many entries") != 1 {
+		t.Errorf("Events %q", w.list)
+	}
 }
 
 // TestBridges: what lets packets pass unseen shows in the status while it lasts.
