@@ -20,8 +20,11 @@ type API struct {
 	Convert func(*unstructured.Unstructured) *policy.Policy
 }
 
-// AlphaAPI is the alpha policy API.
-func AlphaAPI() API {
+// customAPIs are all policy APIs that are custom resources.
+func customAPIs() []API { return append(ClusterAPIs(), alphaAPI()) }
+
+// alphaAPI is the alpha policy API.
+func alphaAPI() API {
 	return API{
 		Resource: alpha.SchemeGroupVersion.WithResource(alpha.Resource), Kind: policy.KindAlphaNetworkPolicy, ObjectKind: alpha.Kind,
 		Convert: func(o *unstructured.Unstructured) *policy.Policy { return policy.FromAlphaObject(o.Object) },

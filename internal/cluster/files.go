@@ -111,7 +111,7 @@ func updateOf(o *manifest.Object) Update {
 	case *networkingv1.NetworkPolicy:
 		return networkPolicyUpdate(object)
 	case *unstructured.Unstructured:
-		for _, api := range append(ClusterAPIs(), AlphaAPI()) {
+		for _, api := range customAPIs() {
 			if api.ObjectKind == o.Kind.Kind && api.Resource.Group == o.Kind.Group {
 				return api.update(object)
 			}

@@ -44,7 +44,7 @@ func FuzzConvert(f *testing.F) {
 			f.Add(seed.api, spec, at, []string{"Ingress", "From", "x"}[at%3], []byte(`{}`))
 		}
 	}
-	apis := append([]API{AlphaAPI()}, ClusterAPIs()...)
+	apis := append([]API{alphaAPI()}, ClusterAPIs()...)
 	f.Fuzz(func(t *testing.T, which uint8, data []byte, at uint8, name string, extra []byte) {
 		var spec, value any
 		if json.Unmarshal(data, &spec) != nil || json.Unmarshal(extra, &value) != nil {

@@ -54,7 +54,7 @@ func (s *Informers) Run(ctx context.Context, emit func(Update)) error {
 	if err != nil {
 		return err
 	}
-	apis := append(ClusterAPIs(), AlphaAPI())
+	apis := customAPIs()
 	for _, api := range apis {
 		emit(await(api.Resource.GroupResource().String()))
 	}

@@ -37,7 +37,7 @@ type apiServer struct {
 
 func newAPIServer(objects ...runtime.Object) *apiServer {
 	lists := map[schema.GroupVersionResource]string{}
-	for _, api := range append(ClusterAPIs(), AlphaAPI()) {
+	for _, api := range customAPIs() {
 		lists[api.Resource] = api.ObjectKind + "List"
 	}
 	return &apiServer{

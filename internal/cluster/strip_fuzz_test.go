@@ -27,7 +27,7 @@ func FuzzStrip(f *testing.F) {
 	} {
 		f.Add(seed.kind, []byte(seed.text))
 	}
-	custom := append([]API{AlphaAPI()}, ClusterAPIs()...)
+	custom := append([]API{alphaAPI()}, ClusterAPIs()...)
 	f.Fuzz(func(t *testing.T, kind uint8, data []byte) {
 		switch kind %= 4 + uint8(len(custom)); kind {
 		case 0:
