@@ -38,7 +38,7 @@ func play() {
 		select {}
 	case roleNew:
 		_, err := New()
-		fmt.Println(errors.Is(err, ErrUnable), err)
+		fmt.Println(errors.Is(err, errUnable), err)
 		os.Exit(0)
 	}
 }

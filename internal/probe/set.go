@@ -22,25 +22,25 @@ type Set struct {
 	homes   map[netip.Addr]*space
 }
 
-// ErrUnable is wrapped by the error of New when it is this machine that cannot probe: no root, or a kernel that lacks something.
-var ErrUnable = errors.New("cannot send real packets here")
+// errUnable is wrapped by the error of New when it is this machine that cannot probe: no root, or a kernel that lacks something.
+var errUnable = errors.New("cannot send real packets here")
 
 // New makes a set without nodes. It needs root, and a kernel that can run the datapath; the error says what is missing. Close it.
 func New() (*Set, error) {
 	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("%w: network namespaces and the datapath need root: run this with sudo", ErrUnable)
+		return nil, fmt.Errorf("%w: network namespaces and the datapath need root: run this with sudo", errUnable)
 	}
 	if err := ebpf.CheckKernel(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnable, err)
+		return nil, fmt.Errorf("%w: %w", errUnable, err)
 	}
 	s := &Set{}
 	var err error
 	if s.fs, err = newBPFFS(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnable, err)
+		return nil, fmt.Errorf("%w: %w", errUnable, err)
 	}
 	if s.outside, err = newSpace(routing...); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("%w: %w", ErrUnable, err)
+		return nil, fmt.Errorf("%w: %w", errUnable, err)
 	}
 	return s, nil
 }
