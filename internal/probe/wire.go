@@ -70,29 +70,44 @@ func (p *port) index() int { return p.link.Attrs().Index }
 
 // have puts exactly these addresses on the port.
 func (p *port) have(addresses []netip.Addr) error {
-	wanted := map[netip.Addr]bool{}
-	for _, a := range addresses {
-		wanted[a] = true
-	}
-	for a := range p.addresses {
-		if wanted[a] {
-			continue
-		}
+	return reconcile(p.addresses, addresses, func(a netip.Addr) error {
 		if err := p.in.handle.AddrDel(p.link, addressOf(a)); err != nil {
 			return fmt.Errorf("take address %s away: %w", a, err)
 		}
-		delete(p.addresses, a)
 		delete(p.fresh, a)
-	}
-	for a := range wanted {
-		if p.addresses[a] {
-			continue
-		}
+		return nil
+	}, func(a netip.Addr) error {
 		if err := p.in.handle.AddrAdd(p.link, addressOf(a)); err != nil {
 			return fmt.Errorf("add address %s: %w", a, err)
 		}
-		p.addresses[a] = true
 		p.fresh[a] = true
+		return nil
+	})
+}
+
+// reconcile removes what is held and not wanted, and then adds what is wanted and not held.
+func reconcile[K comparable](held map[K]bool, wanted []K, remove, add func(K) error) error {
+	keep := map[K]bool{}
+	for _, k := range wanted {
+		keep[k] = true
+	}
+	for k := range held {
+		if keep[k] {
+			continue
+		}
+		if err := remove(k); err != nil {
+			return err
+		}
+		delete(held, k)
+	}
+	for k := range keep {
+		if held[k] {
+			continue
+		}
+		if err := add(k); err != nil {
+			return err
+		}
+		held[k] = true
 	}
 	return nil
 }
@@ -120,30 +135,18 @@ func (p *port) delivers(a netip.Addr) bool {
 
 // lead makes the port the way to exactly these prefixes.
 func (p *port) lead(prefixes []netip.Prefix) error {
-	wanted := map[netip.Prefix]bool{}
-	for _, prefix := range prefixes {
-		wanted[prefix] = true
-	}
-	for prefix := range p.routes {
-		if wanted[prefix] {
-			continue
-		}
+	return reconcile(p.routes, prefixes, func(prefix netip.Prefix) error {
 		// A route that another port has taken over is gone already.
 		if err := p.in.handle.RouteDel(p.routeTo(prefix)); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("take route %s away: %w", prefix, err)
 		}
-		delete(p.routes, prefix)
-	}
-	for prefix := range wanted {
-		if p.routes[prefix] {
-			continue
-		}
+		return nil
+	}, func(prefix netip.Prefix) error {
 		if err := p.in.handle.RouteReplace(p.routeTo(prefix)); err != nil {
 			return fmt.Errorf("add route %s: %w", prefix, err)
 		}
-		p.routes[prefix] = true
-	}
-	return nil
+		return nil
+	})
 }
 
 func (p *port) routeTo(prefix netip.Prefix) *netlink.Route {
