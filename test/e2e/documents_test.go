@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,13 +21,14 @@ var (
 	commandShown  = regexp.MustCompile(`(?m)^    bin/hedgerow-standalone (.*?)(?:\s+#.*)?$`)
 	manifestShown = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 	requestShown  = regexp.MustCompile(`(?m)^    curl .* -d @(\S+) \\\n\s+https://127\.0\.0\.1:PORT(\S+)$`)
+	socketShown   = regexp.MustCompile(`(?m)^    curl -s --unix-socket /run/hedgerow/agent\.sock (http://agent\S+)`)
 )
 
-// TestDocuments does what the documents show, in their order, on a cluster of its own: commands of hedgerow-standalone, manifests, and the
-// request of the alpha API.
+// TestDocuments does what the documents show, in their order, on a cluster of its own: commands of hedgerow-standalone, manifests, the
+// request of the alpha API, and questions to an agent.
 func TestDocuments(t *testing.T) {
 	i := startInstance(t, "--ephemeral")
-	commands, manifests, requests := 0, 0, 0
+	commands, manifests, requests, questions := 0, 0, 0, 0
 	for _, path := range documents {
 		data, err := os.ReadFile(path)
 		if err != nil {
@@ -50,9 +53,31 @@ func TestDocuments(t *testing.T) {
 			a.delete(t, match[2]+"pol1/")
 			a.curl(t, match[2], string(body)).must(t, http.StatusCreated)
 		}
+		for _, match := range socketShown.FindAllStringSubmatch(text, -1) {
+			questions++
+			i.askShown(t, match[1])
+		}
 	}
-	if commands < 6 || manifests < 1 || requests != 1 {
-		t.Errorf("found %d commands, %d manifests and %d requests in the documents, want 6, 1 and 1 at least", commands, manifests, requests)
+	if commands < 6 || manifests < 1 || requests != 1 || questions < 3 {
+		t.Errorf("found %d commands, %d manifests, %d requests and %d questions in the documents, want 6, 1, 1 and 3 at least", commands, manifests, requests, questions)
+	}
+}
+
+// askShown asks an agent on its socket.
+func (i *instance) askShown(t *testing.T, url string) {
+	t.Helper()
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", i.agentSocket("node1"))
+	}
+	client := &http.Client{Timeout: waitTime, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	answer, err := client.Get(url)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("GET %s: %s", url, answer.Status)
 	}
 }
 
