@@ -119,18 +119,7 @@ func benchmarkIsolate(b *testing.B, w *World) {
 		if w.Namespaces[40] = &off; i%2 == 0 {
 			w.Namespaces[40] = &on
 		}
-		p := c.Update(w)
-		if p.Empty() {
-			b.Fatal("nothing changed")
-		}
-		commit(c, p)
-		if i%100 == 0 {
-			b.StopTimer()
-			for p := c.Sweep(); !p.Empty(); p = c.Sweep() {
-				commit(c, p)
-			}
-			b.StartTimer()
-		}
+		change(b, c, w, i)
 	}
 }
 
@@ -150,18 +139,7 @@ func BenchmarkBlock(b *testing.B) {
 		if w.Policies[last] = &two; i%2 == 0 {
 			w.Policies[last] = &one
 		}
-		p := c.Update(w)
-		if p.Empty() {
-			b.Fatal("nothing changed")
-		}
-		commit(c, p)
-		if i%100 == 0 {
-			b.StopTimer()
-			for p := c.Sweep(); !p.Empty(); p = c.Sweep() {
-				commit(c, p)
-			}
-			b.StartTimer()
-		}
+		change(b, c, w, i)
 	}
 }
 
@@ -275,5 +253,22 @@ func BenchmarkManyRules(b *testing.B) {
 				commit(c, c.Update(w))
 			}
 		})
+	}
+}
+
+// change takes over the world, which must be another one than before, and sweeps now and then, unmeasured.
+func change(b *testing.B, c *Compiler, w *World, i int) {
+	b.Helper()
+	p := c.Update(w)
+	if p.Empty() {
+		b.Fatal("nothing changed")
+	}
+	commit(c, p)
+	if i%100 == 0 {
+		b.StopTimer()
+		for p := c.Sweep(); !p.Empty(); p = c.Sweep() {
+			commit(c, p)
+		}
+		b.StartTimer()
 	}
 }
